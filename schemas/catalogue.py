@@ -1,0 +1,21 @@
+"""Every event type there is: which topic carries it and which model reads it."""
+
+from typing import Final
+
+from schemas.banquet import Banquet
+from schemas.camera import Finding, Heartbeat, Kitchen
+from schemas.event import Event, EventData, envelope
+from schemas.registry import Operator, Village
+from schemas.seal import Order
+
+MODELS: Final[tuple[type[EventData], ...]] = (Operator, Village, Heartbeat, Finding, Kitchen, Banquet, Order)
+
+EVENT_TYPES: Final[dict[str, type[EventData]]] = {model.type: model for model in MODELS}
+ENVELOPES: Final[dict[str, type[Event]]] = {model.type: envelope(model) for model in MODELS}
+STREAMS: Final[tuple[str, ...]] = tuple(dict.fromkeys(model.stream for model in MODELS))
+"""The four streams, which are also the names of their topics."""
+
+REJECTED_TOPIC: Final = "yangguang.rejected"
+LANDED_TOPIC: Final = "yangguang.landed"
+AGGREGATED_TOPIC: Final = "yangguang.aggregated"
+ALERTS_TOPIC: Final = "yangguang.alerts"
