@@ -7,6 +7,7 @@ interface, so that clickhouse-connect, curl and analysts' tools talk to it as to
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import gc
 import ipaddress
@@ -30,7 +31,7 @@ GRACE = 5.0
 IDLE = 5.0
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A reason not to start, as one sentence."""
 
 
@@ -40,12 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="directory of the data; created when missing")
     parser.add_argument("--port", type=int, required=True, help="TCP port; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--memory", type=int, default=0, help="cap of the engine in MiB (default: half of the machine)")
+    parser.add_argument(
+        "--memory", type=int, default=0, help="cap of the engine in MiB (default: half of the machine, at most 8192)"
+    )
     options = parser.parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         return _serve(options.data.resolve(), options.host, options.port, options.memory)
-    except _Refused as refusal:
+    except _RefusedError as refusal:
         print(f"clickhouse: {refusal}", file=sys.stderr)
         return 1
 
@@ -63,7 +66,7 @@ def _lock(data: Path) -> IO[str]:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (data / "lock").open("a+")
     except OSError as error:
-        raise _Refused(
+        raise _RefusedError(
             f"the data directory {data} cannot be written ({error.strerror}); choose another --data"
         ) from None
     try:
@@ -71,7 +74,7 @@ def _lock(data: Path) -> IO[str]:
     except OSError:
         lock.seek(0)
         owner = lock.read().strip() or "unknown"
-        raise _Refused(
+        raise _RefusedError(
             f"the data directory {data} is in use by process {owner}; stop that one or choose another --data"
         ) from None
     lock.truncate(0)
@@ -83,22 +86,25 @@ def _lock(data: Path) -> IO[str]:
 def _memory(megabytes: int) -> int:
     if megabytes:
         return max(256, megabytes) << 20
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):
+        machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(machine // 2, 8 << 30)
 
 
 def _serve(data: Path, host: str, port: int, megabytes: int) -> int:
     writer, analyst = os.environ.get(WRITER_PASSWORD, ""), os.environ.get(ANALYST_PASSWORD, "")
     if not writer:
-        raise _Refused(f"the writer's password is missing; set {WRITER_PASSWORD}")
+        raise _RefusedError(f"the writer's password is missing; set {WRITER_PASSWORD}")
     if not analyst and not _is_loopback(host):
-        raise _Refused(f"user analyst needs a password on {host}; set {ANALYST_PASSWORD} or listen on 127.0.0.1")
+        raise _RefusedError(f"user analyst needs a password on {host}; set {ANALYST_PASSWORD} or listen on 127.0.0.1")
     lock = _lock(data)
     # The import of the engine takes half a second and 200 MB: only after the cheap refusals.
     from pipeline.embedded.clickhouse_access import Judge, Passwords  # noqa: PLC0415
     from pipeline.embedded.clickhouse_config import analyst_limits  # noqa: PLC0415
     from pipeline.embedded.clickhouse_engine import Engine  # noqa: PLC0415
     from pipeline.embedded.clickhouse_errors import ClickHouseError  # noqa: PLC0415
-    from pipeline.embedded.clickhouse_http import ClickHouseServer  # noqa: PLC0415
+    from pipeline.embedded.clickhouse_http import WATCH_SECONDS, ClickHouseServer  # noqa: PLC0415
 
     processors = len(os.sched_getaffinity(0))
     memory = _memory(megabytes)
@@ -107,12 +113,12 @@ def _serve(data: Path, host: str, port: int, megabytes: int) -> int:
         with engine.session() as session:
             judge = Judge(session, analyst_limits(memory, processors))
     except ClickHouseError as error:
-        raise _Refused(f"the engine cannot open {data}: {error}") from None
+        raise _RefusedError(f"the engine cannot open {data}: {error}") from None
     try:
         server = ClickHouseServer((host, port), engine, Passwords(writer, analyst), judge)
     except OSError as error:
         engine.close()
-        raise _Refused(f"cannot listen on {host}:{port} ({error.strerror}); choose another port") from None
+        raise _RefusedError(f"cannot listen on {host}:{port} ({error.strerror}); choose another port") from None
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -123,7 +129,8 @@ def _serve(data: Path, host: str, port: int, megabytes: int) -> int:
     print(f"listening on http://{host}:{address[1]}", flush=True)
     log.info("ClickHouse %s serves %s on %s:%s", engine.version, data, host, address[1])
     purged = time.monotonic()
-    while not stop.wait(1.0):
+    while not stop.wait(WATCH_SECONDS):
+        server.watch()
         if server.running == 0 and purged < server.last_query < time.monotonic() - IDLE:
             purged = time.monotonic()
             engine.purge()

@@ -1,9 +1,9 @@
 """Who asks, and what the analyst may run.
 
-Two walls. The engine's own roles, grants and setting constraints (clickhouse_config.py) decide on tables, table functions
-and sources. What they leave open - metadata tables with other people's queries, functions that read files or the network,
-statements that change the session - is judged here on the syntax tree that the engine's own parser returns, never on the
-text of a query.
+Two walls. The engine's own roles, grants and setting constraints (clickhouse_config.py) decide on tables, table
+functions and sources. What they leave open - metadata tables with other people's queries, functions that read files or
+the network, statements that change the session - is judged here on the syntax tree that the engine's own parser
+returns, never on the text of a query.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from pipeline.embedded.clickhouse_config import analyst_may_set
-from pipeline.embedded.clickhouse_engine import DATABASE, Session, quote
+from pipeline.embedded.clickhouse_config import analyst_may_set, words
 from pipeline.embedded.clickhouse_errors import (
     AUTHENTICATION_FAILED,
     NOT_IMPLEMENTED,
@@ -29,36 +28,48 @@ from pipeline.embedded.clickhouse_errors import (
     ClickHouseError,
     access_denied,
 )
+from pipeline.embedded.clickhouse_session import DATABASE, Session, quote
 
 WRITER, ANALYST = "writer", "analyst"
 
 # Metadata that tools read. The engine shows an analyst only the rows about what he may select from.
-SYSTEM_TABLES = frozenset(
-    "one numbers numbers_mt zeros zeros_mt tables columns databases settings functions formats data_type_families "
-    "table_functions table_engines database_engines aggregate_function_combinators keywords completions collations "
-    "time_zones dictionaries data_skipping_indices projections constraints".split()
+SYSTEM_TABLES = words(
+    """
+    one numbers numbers_mt zeros zeros_mt tables columns databases settings functions formats data_type_families
+    table_functions table_engines database_engines aggregate_function_combinators keywords completions collations
+    time_zones dictionaries data_skipping_indices projections constraints
+    """
 )
 _METADATA_DATABASES = ("system", "information_schema")
 
 # Table functions that compute and read nothing.
-TABLE_FUNCTIONS = frozenset("numbers numbers_mt zeros zeros_mt generate_series generateseries values".split())
+TABLE_FUNCTIONS = words(
+    """
+    numbers numbers_mt zeros zeros_mt generate_series generateseries values
+    """
+)
 # Ordinary functions that share their name with a table function which the engine refuses anyway.
 _ORDINARY = frozenset(("format", "null", "fuzzquery"))
 # Functions that read files, ask the network, run models, look into the server or into tables by a name in a string.
-_DENIED = frozenset(
-    "file reversednsquery catboostevaluate joinget joingetornull hascolumnintable showcertificate getclienthttpheader "
-    "currentrequesturl getmacro getserversetting getserverport tcpport filesystemavailable filesystemcapacity "
-    "filesystemunreserved generateserialid evalmlmethod modelevaluate sleep sleepeachrow buildid serveruuid "
-    "zookeepersessionuptime __getscalar __actionname eval globalvariable".split()
+_DENIED = words(
+    """
+    file reversednsquery catboostevaluate joinget joingetornull hascolumnintable showcertificate getclienthttpheader
+    currentrequesturl getmacro getserversetting getserverport tcpport filesystemavailable filesystemcapacity
+    filesystemunreserved generateserialid evalmlmethod modelevaluate sleep sleepeachrow buildid serveruuid
+    zookeepersessionuptime __getscalar __actionname eval globalvariable
+    """
 )
 _DENIED_CATEGORIES = ("AI", "Dictionary", "Embedded Dictionary", "Introspection", "Machine Learning")
 
 # Statements of an analyst by the root of their syntax tree: of parseQueryToJSON, and of EXPLAIN AST for those that the
 # former does not know.
 _SELECTS = frozenset(("SelectWithUnionQuery", "SelectQuery", "SelectIntersectExceptQuery"))
-_STATEMENTS = frozenset(
-    "Explain DescribeQuery ShowTables ShowColumns ShowFunctions ShowIndexes ShowCreateTableQuery ShowCreateViewQuery "
-    "ShowCreateDatabaseQuery ExistsTableQuery ExistsViewQuery ExistsDatabaseQuery ShowEngineQuery".split()
+_QUERIES = _SELECTS | {"ExplainQuery", "ShowTablesQuery", "ShowColumnsQuery", "ShowFunctionsQuery", "ShowIndexesQuery"}
+_STATEMENTS = words(
+    """
+    Explain DescribeQuery ShowTables ShowColumns ShowFunctions ShowIndexes ShowCreateTableQuery ShowCreateViewQuery
+    ShowCreateDatabaseQuery ExistsTableQuery ExistsViewQuery ExistsDatabaseQuery ShowEngineQuery
+    """
 )
 # Session statements would be forgotten with the request's handle, and the rest is none of a database user's business.
 _REFUSED_TO_ALL = {
@@ -82,7 +93,7 @@ class Passwords:
 
 
 def authenticate(headers: Mapping[str, str], params: Mapping[str, str], passwords: Passwords) -> str:
-    """The user of a request: X-ClickHouse-User/-Key, else basic authentication, else parameters; no name is the analyst.
+    """The user of a request: X-ClickHouse-User/-Key, else basic authentication, else parameters; no name: analyst.
 
     Raises `ClickHouseError` (516 or 194) for a name or a password that is wrong, without saying which.
     """
@@ -136,8 +147,8 @@ class Judge:
         for name, value in settings.items():
             self._check_setting(name, value)
 
-    def check(self, session: Session, user: str, sql: str, database: str) -> None:
-        """Raise `ClickHouseError` when `user` may not run `sql`."""
+    def check(self, session: Session, user: str, sql: str, database: str, params: Mapping[str, str]) -> str:
+        """Raise `ClickHouseError` when `user` may not run `sql`; return its class (READ_ONLY, MUTATING, ...)."""
         statement, count = session.classify(sql)
         if count > 1:
             raise ClickHouseError(
@@ -146,22 +157,23 @@ class Judge:
         if user == WRITER:
             if statement == "CONTROL":
                 _refuse_session_statement(session, sql)
-            return
+            return statement
         if statement not in ("READ_ONLY", "UNKNOWN"):
             raise access_denied(f"{ANALYST}: only SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN are allowed")
         key = (sql, database)
         with self._lock:
-            if key in self._allowed:
+            if not params and key in self._allowed:
                 self._allowed.move_to_end(key)
-                return
-        self._check_tree(session, sql, database)
-        if len(sql) < 65536:
+                return statement
+        self._check_tree(session, sql, database, params)
+        if len(sql) < 65536 and not params:
             with self._lock:
                 self._allowed[key] = None
                 while len(self._allowed) > 512:
                     self._allowed.popitem(last=False)
+        return statement
 
-    def _check_tree(self, session: Session, sql: str, database: str) -> None:
+    def _check_tree(self, session: Session, sql: str, database: str, params: Mapping[str, str]) -> None:
         try:
             text = session.execute(f"SELECT parseQueryToJSON({quote(sql)})", "TabSeparatedRaw")
         except ClickHouseError as error:
@@ -171,20 +183,23 @@ class Judge:
                 raise
             self._check_lines(session.execute(f"EXPLAIN AST {sql}", "TabSeparatedRaw").decode(), database)
             return
-        tree = json.loads(text)
-        if tree["type"] not in _SELECTS:
-            self._check_lines(session.execute(f"EXPLAIN AST {sql}", "TabSeparatedRaw").decode(), database)
+        try:
+            tree = json.loads(text)
+        except RecursionError:
+            raise ClickHouseError(167, "TOO_DEEP_AST", "the query is nested too deeply") from None
+        if tree["type"] not in _QUERIES or (tree["type"] == "ExplainQuery" and _explained(tree) not in _SELECTS):
+            raise access_denied(f"{ANALYST}: only SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN are allowed")
         for node in _nodes(tree):
-            self._check_node(node, database)
+            self._check_node(node, database, params)
 
-    def _check_node(self, node: dict[str, Any], database: str) -> None:
+    def _check_node(self, node: dict[str, Any], database: str, params: Mapping[str, str]) -> None:
         kind = str(node.get("type", ""))
         if node.get("out_file") is not None:
             raise access_denied(f"{ANALYST}: INTO OUTFILE is not allowed")
         if kind == "Function":
             self._check_function(str(node.get("name", "")))
         elif kind in ("Identifier", "TableIdentifier"):
-            self._check_name(str(node.get("name", "")), kind == "TableIdentifier", database)
+            self._check_name(_full_name(node, params), kind == "TableIdentifier", database)
         elif kind == "SetQuery":
             for change in node.get("changes") or ():
                 value = change.get("value")
@@ -236,6 +251,23 @@ class Judge:
             raise ClickHouseError(
                 452, "SETTING_CONSTRAINT_VIOLATION", f"Setting {name[:60]} should not be changed by user {ANALYST}"
             )
+
+
+def _explained(tree: dict[str, Any]) -> str:
+    query = tree.get("query")
+    return str(query.get("type")) if isinstance(query, dict) else ""
+
+
+def _full_name(node: dict[str, Any], params: Mapping[str, str]) -> str:
+    """A name with its `{parameter:Identifier}` filled in."""
+    parts = [str(part) for part in node.get("name_parts") or (node.get("name", ""),)]
+    for child in node.get("children") or ():
+        if child.get("type") == "QueryParameter" and "" in parts:
+            value = params.get(str(child.get("name")), "")
+            if not re.fullmatch(r"\w{1,200}", value):
+                raise access_denied(f"{ANALYST}: a parameter of type Identifier must be one plain name")
+            parts[parts.index("")] = value
+    return ".".join(parts)
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

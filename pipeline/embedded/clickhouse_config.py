@@ -8,6 +8,12 @@ from xml.sax.saxutils import escape
 
 MIB = 1 << 20
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
 # The names that analysts use, all in database `yangguang`.
 PUBLIC_NAMES = (
     "rates_now",
@@ -35,7 +41,8 @@ PUBLIC_NAMES = (
 # refuses file(), url(), s3(), remote() and the like, and tables of the engines Kafka, S3, URL, File, MySQL. (A Kafka
 # table would even make the data directory unopenable.)
 _WRITER_GRANTS = (
-    "GRANT SHOW, SELECT, INSERT, ALTER, CREATE, DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, CHECK, KILL QUERY, dictGet ON *.*",
+    "GRANT SHOW, SELECT, INSERT, ALTER, CREATE, DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, CHECK, KILL QUERY, dictGet"
+    " ON *.*",
     "GRANT SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM MOVES, SYSTEM CLEANUP, SYSTEM VIEWS, SYSTEM FLUSH, SYSTEM JEMALLOC,"
     " SYSTEM DROP CACHE ON *.*",
     "GRANT SET DEFINER ON *",
@@ -52,23 +59,26 @@ _COMMON = {
 }
 
 # What an analyst may set in a query or a request; every other setting is constant for him. Names, and stems of names.
-_ANALYST_SETTINGS = frozenset(
-    "aggregate_functions_null_for_empty cancel_http_readonly_queries_on_client_close cast_keep_nullable "
-    "cast_string_to_dynamic_use_inference date_time_input_format date_time_output_format "
-    "date_time_overflow_behavior distinct_overflow_mode empty_result_for_aggregation_by_empty_set "
-    "enable_http_compression enable_named_columns_in_function_tuple extremes final format_regexp_escaping_rule "
-    "group_by_overflow_mode group_by_use_nulls http_headers_progress_interval_ms http_zlib_compression_level "
-    "join_default_strictness join_use_nulls limit log_comment max_bytes_to_read max_columns_to_read "
-    "max_result_bytes max_result_rows max_rows_to_group_by max_rows_to_read max_rows_to_sort offset "
-    "prefer_column_name_to_alias query_cache_ttl read_overflow_mode result_overflow_mode "
-    "send_progress_in_http_headers session_timezone sort_overflow_mode timeout_overflow_mode transform_null_in "
-    "union_default_mode use_query_cache wait_end_of_query compile_expressions optimize_read_in_order "
-    "short_circuit_function_evaluation use_client_time_zone use_uncompressed_cache".split()
+_ANALYST_SETTINGS = words(
+    """
+    aggregate_functions_null_for_empty cancel_http_readonly_queries_on_client_close cast_keep_nullable
+    cast_string_to_dynamic_use_inference date_time_input_format date_time_output_format date_time_overflow_behavior
+    distinct_overflow_mode empty_result_for_aggregation_by_empty_set enable_http_compression
+    enable_named_columns_in_function_tuple extremes final format_regexp_escaping_rule group_by_overflow_mode
+    group_by_use_nulls http_headers_progress_interval_ms http_zlib_compression_level join_default_strictness
+    join_use_nulls limit max_bytes_to_read max_columns_to_read max_result_bytes max_result_rows max_rows_to_group_by
+    max_rows_to_read max_rows_to_sort offset prefer_column_name_to_alias query_cache_ttl read_overflow_mode
+    result_overflow_mode send_progress_in_http_headers session_timezone sort_overflow_mode timeout_overflow_mode
+    transform_null_in union_default_mode use_query_cache wait_end_of_query compile_expressions
+    optimize_read_in_order short_circuit_function_evaluation use_client_time_zone use_uncompressed_cache
+    """
 )
 _ANALYST_SETTING_STEMS = ("output_format_", "format_csv_", "format_tsv_", "format_custom_", "format_pretty_")
 
 _ENGINE_XML = """<clickhouse>
   <users_config>{users}</users_config>
+  <timezone>UTC</timezone>
+  <merge_tree><fsync_after_insert>1</fsync_after_insert><fsync_part_directory>1</fsync_part_directory></merge_tree>
   <max_server_memory_usage>{memory}</max_server_memory_usage>
   <mark_cache_size>{cache}</mark_cache_size>
   <index_mark_cache_size>{cache}</index_mark_cache_size>
@@ -78,6 +88,7 @@ _ENGINE_XML = """<clickhouse>
   <mmap_cache_size>64</mmap_cache_size>
   <compiled_expression_cache_size>{small}</compiled_expression_cache_size>
   <query_condition_cache_size>{small}</query_condition_cache_size>
+  <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
   <background_pool_size>2</background_pool_size>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <background_common_pool_size>2</background_common_pool_size>

@@ -6,6 +6,7 @@ The engine takes the two apart only for whole queries in memory; a stream needs 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.embedded.clickhouse_errors import NOT_IMPLEMENTED, QUERY_IS_TOO_LARGE, SYNTAX_ERROR, ClickHouseError
@@ -21,6 +22,12 @@ _TOKEN = re.compile(
     |(?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
+_MAYBE_FORMAT = re.compile(
+    r"\bFORMAT\s+([A-Za-z][A-Za-z0-9]*)\s*(?:SETTINGS\s[^;]*)?(?:;|--.*|/\*.*?\*/|\s)*\Z", re.IGNORECASE
+)
+# Behind these stands a name, even if it reads like a keyword.
+_NAME_FOLLOWS = (b"", b"into", b"table", b"function", b".")
+_TOKEN_INPUT = re.compile(rb"input\s*\(", re.IGNORECASE)
 _AFTER_FORMAT = re.compile(rb"[ \t]*;?[ \t]*(?:\r?\n)?")
 
 
@@ -46,49 +53,63 @@ def first_word(sql: bytes) -> bytes:
     return b""
 
 
-def split(sql: bytes) -> Header:
-    """Find the parts of an INSERT of which `sql` holds at least the statement (and perhaps the first data)."""
-    depth, words = 0, 0
-    previous = b""
-    uses_input = False
-    kind: str | None = ""
-    tokens = _TOKEN.finditer(sql)
-    for token in tokens:
+def output_format(sql: str) -> str:
+    """The format that a query names for its result at its end, or ""."""
+    found = _MAYBE_FORMAT.search(sql[-2000:])
+    if found is None:
+        return ""
+    # The words may stand in a comment or a string: look again, token by token.
+    words = [token.group() for token in _TOKEN.finditer(sql.encode()) if token.lastgroup not in ("space", "quoted")]
+    for at in range(len(words) - 2, -1, -1):
+        if words[at].lower() == b"format":
+            return words[at + 1].decode() if words[at + 1].decode() == found.group(1) else ""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: bytes
+    before: bytes  # the token before it, in lower case
+    depth: int  # of brackets
+    start: int
+    end: int
+
+
+def _words(sql: bytes) -> Iterator[_Word]:
+    depth, before = 0, b""
+    for token in _TOKEN.finditer(sql):
         if token.lastgroup == "space":
             continue
-        text = token.group()
-        if text == b"(":
-            uses_input |= previous == b"input"
-            depth += 1
-        elif text == b")":
-            depth -= 1
-        if token.lastgroup != "word":
-            previous = b"" if text == b"." else text
-            if text == b".":
-                previous = b"."
+        text = token.group().lower()
+        if token.lastgroup == "word":
+            yield _Word(text, before, depth, token.start(), token.end())
+        depth += (text == b"(") - (text == b")")
+        before = text
+
+
+def split(sql: bytes) -> Header:
+    """Find the parts of an INSERT of which `sql` holds at least the statement (and perhaps the first data)."""
+    for word in _words(sql):
+        if word.before in _NAME_FOLLOWS:
             continue
-        word = text.lower()
-        words += 1
-        if words > 1 and previous not in (b"into", b"table", b".", b"function"):
-            if depth == 0 and word in (b"select", b"with"):
-                kind = None
-            elif depth == 0 and word == b"values" and kind is not None:
-                return Header(sql[: token.start()], "Values", token.end())
-            elif depth == 0 and word == b"format":
-                return _with_format(sql, token.start(), token.end(), kind, uses_input)
-            elif depth == 1 and word == b"select":
-                kind = None
-        previous = word
-    if kind is None and uses_input:
-        raise _no_input()
-    return Header(sql, kind, len(sql))
+        if word.text in (b"select", b"with") and (word.depth == 0 or (word.depth == 1 and word.before == b"(")):
+            if any(_TOKEN_INPUT.match(sql, inner.start) for inner in _words(sql) if inner.text == b"input"):
+                raise _no_input()
+            return Header(sql, None, len(sql))
+        if word.depth > 0:
+            continue
+        if word.text == b"values":
+            return Header(sql[: word.start], "Values", word.end)
+        if word.text == b"infile" and word.before == b"from":
+            raise ClickHouseError(
+                NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "FROM INFILE would read a file of the server; send its data as body"
+            )
+        if word.text == b"format":
+            return _with_format(sql, word.start, word.end)
+    return Header(sql, "", len(sql))
 
 
-def _with_format(sql: bytes, start: int, end: int, kind: str | None, uses_input: bool) -> Header:
-    if kind is None:
-        if uses_input:
-            raise _no_input()
-        return Header(sql, None, len(sql))
+def _with_format(sql: bytes, start: int, end: int) -> Header:
     name = next((token for token in _TOKEN.finditer(sql, end) if token.lastgroup != "space"), None)
     if name is None or name.lastgroup != "word":
         raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: FORMAT needs the name of a format")
@@ -100,8 +121,8 @@ def _no_input() -> ClickHouseError:
     return ClickHouseError(
         NOT_IMPLEMENTED,
         "NOT_IMPLEMENTED",
-        "INSERT ... SELECT FROM input() would insert nothing in the embedded engine; insert into a table with a materialized"
-        " view, or change the columns before sending them",
+        "INSERT ... SELECT FROM input() would insert nothing in the embedded engine; insert into a table with a"
+        " materialized view, or change the columns before sending them",
     )
 
 

@@ -1,0 +1,326 @@
+"""One query over HTTP, from its parameters to its answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from email.parser import BytesParser
+from email.policy import HTTP as HTTP_POLICY
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from pipeline.embedded import clickhouse_insert as insert_statement
+from pipeline.embedded.clickhouse_access import ANALYST, WRITER, authenticate, default_database
+from pipeline.embedded.clickhouse_body import Body
+from pipeline.embedded.clickhouse_codec import choose, compressor
+from pipeline.embedded.clickhouse_config import words
+from pipeline.embedded.clickhouse_errors import (
+    NOT_IMPLEMENTED,
+    QUERY_IS_TOO_LARGE,
+    SYNTAX_ERROR,
+    ClickHouseError,
+    access_denied,
+)
+from pipeline.embedded.clickhouse_session import Progress, Session, streamable
+
+if TYPE_CHECKING:
+    from pipeline.embedded.clickhouse_http import ClickHouseHandler
+
+log = logging.getLogger("yangguang.clickhouse")
+
+# A statement that is no INSERT is held in memory as a whole.
+MAX_QUERY = 16 << 20
+# So much of a result is held back, so that an error in it still gets a status of its own.
+BUFFER = 1 << 20
+BUFFER_TO_THE_END = 32 << 20
+# A connection may rest this long between two requests, in seconds.
+KEEP_ALIVE = 3600.0
+# A client that neither sends nor takes anything in the middle of a request is given up after so many seconds.
+STALLED = 300.0
+
+# Parameters of the HTTP interface itself; every other one is a setting.
+_TRANSPORT = words(
+    """
+    query database default_format user password query_id quota_key session_id session_timeout session_check
+    wait_end_of_query buffer_size compress decompress client_protocol_version role stacktrace
+    enable_http_compression http_zlib_compression_level send_progress_in_http_headers
+    http_headers_progress_interval_ms cancel_http_readonly_queries_on_client_close http_wait_end_of_query
+    add_http_cors_header log_comment
+    """
+)
+_READS = (b"select", b"with")
+
+
+def _get_is_readonly() -> ClickHouseError:
+    return ClickHouseError(164, "READONLY", "Cannot execute query in readonly mode; use POST for what changes data")
+
+
+class Request:
+    """One query, from its parameters to its answer."""
+
+    def __init__(self, handler: ClickHouseHandler, params: dict[str, str], may_write: bool) -> None:
+        self._handler = handler
+        self._server = handler.host
+        self._params = params
+        self._may_write = may_write
+        self._id = re.sub(r"[^\x21-\x7e]", "", params.get("query_id", ""))[:200] or str(uuid.uuid4())
+        self._user = ANALYST
+        self._format = params.get("default_format") or handler.headers.get("X-ClickHouse-Format") or "TabSeparated"
+        self._started = False
+        self._tag = ""
+
+    def run(self) -> None:
+        """Answer the request; errors become ClickHouse's."""
+        handler = self._handler
+        handler.connection.settimeout(STALLED)
+        body: Body | None = None
+        try:
+            body = Body(cast(BinaryIO, handler.rfile), handler.headers)
+            self._user = authenticate(dict(handler.headers), self._params, self._server.passwords)
+            if "1" in (self._params.get("compress"), self._params.get("decompress")):
+                raise ClickHouseError(
+                    NOT_IMPLEMENTED,
+                    "NOT_IMPLEMENTED",
+                    "ClickHouse's own block compression is not offered; set compress=0 and use HTTP compression",
+                )
+            self._answer(body)
+        except ClickHouseError as error:
+            self._fail(error)
+        except (ConnectionError, TimeoutError):
+            handler.close_connection = True
+            log.info("query %s of %s: the client went away", self._id, self._user)
+        finally:
+            if body is not None and not handler.close_connection:
+                try:
+                    body.discard()
+                except (ClickHouseError, OSError):
+                    handler.close_connection = True
+                if not body.exhausted:
+                    handler.close_connection = True
+            handler.connection.settimeout(KEEP_ALIVE)
+
+    def _answer(self, body: Body) -> None:
+        pieces = iter(body)
+        if (self._handler.headers.get("Content-Type") or "").startswith("multipart/form-data"):
+            self._take_form(b"".join(self._limited(pieces)))
+        in_url = self._params.get("query", "").encode()
+        head = in_url
+        if not in_url.strip():
+            # The statement is in the body, perhaps with data behind it.
+            for piece in pieces:
+                head += piece
+                if len(head) >= insert_statement.MAX_HEADER:
+                    break
+        if insert_statement.first_word(head) == b"insert":
+            header = insert_statement.split(head)
+            if header.format == "" and not in_url.strip() and len(head) >= insert_statement.MAX_HEADER:
+                raise insert_statement.header_too_long()
+            if header.format is not None:
+                self._insert(header, head[header.data_at :], pieces)
+                return
+        rest = b"".join(self._limited(pieces))
+        sql = (head + b"\n" + rest if rest and head is in_url else head + rest).decode(errors="replace")
+        if not sql.strip():
+            raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", "Empty query; send it as `query` or as the body")
+        self._query(sql)
+
+    def _limited(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        left = MAX_QUERY
+        for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                raise ClickHouseError(
+                    QUERY_IS_TOO_LARGE, "QUERY_IS_TOO_LARGE", f"the query is longer than {MAX_QUERY} bytes"
+                )
+            yield piece
+
+    def _take_form(self, form: bytes) -> None:
+        head = b"Content-Type: " + (self._handler.headers.get("Content-Type") or "").encode() + b"\r\n\r\n"
+        for part in BytesParser(policy=HTTP_POLICY).parsebytes(head + form).iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            value = part.get_payload(decode=True)
+            if part.get_filename() is not None:
+                raise ClickHouseError(
+                    NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "external tables are not offered; use a subquery or a join"
+                )
+            if isinstance(name, str) and isinstance(value, bytes):
+                self._params[name] = value.decode()
+
+    @contextmanager
+    def _session(self) -> Iterator[tuple[Session, str]]:
+        database = default_database(
+            self._user, self._params.get("database") or self._handler.headers.get("X-ClickHouse-Database") or ""
+        )
+        settings = {
+            name: value
+            for name, value in self._params.items()
+            if name not in _TRANSPORT and not name.startswith("param_") and name
+        }
+        if self._user == ANALYST:
+            self._server.judge.check_settings(settings)
+        with (
+            self._server.admitted(self._user),
+            self._server.engine.session(self._user, database, settings) as session,
+        ):
+            yield session, database
+
+    def _query(self, sql: str) -> None:
+        self._format = insert_statement.output_format(sql) or self._format
+        params = {name[6:]: value for name, value in self._params.items() if name.startswith("param_")}
+        reads = insert_statement.first_word(sql[: insert_statement.MAX_HEADER].encode()) in _READS
+        with self._session() as (session, database):
+            kind = self._server.judge.check(session, self._user, sql, database, params)
+            if not self._may_write and kind not in ("READ_ONLY", "UNKNOWN"):
+                raise _get_is_readonly()
+            with self._server.watched(session, self._handler.connection):
+                if reads and streamable(self._format):
+                    self._stream(session, session.stream(sql, self._format, params))
+                else:
+                    self._stream(session, iter((session.execute(sql, self._format, params),)))
+
+    def _insert(self, header: insert_statement.Header, first: bytes, pieces: Iterator[bytes]) -> None:
+        if self._user != WRITER:
+            raise access_denied(f"{self._user}: INSERT is not allowed")
+        if not self._may_write:
+            raise _get_is_readonly()
+        fmt = (
+            header.format
+            or self._handler.headers.get("X-ClickHouse-Format")
+            or self._params.get("default_format")
+            or "Values"
+        )
+        with self._session() as (session, _):
+            insert = session.insert(header.statement.decode(), fmt)
+            try:
+                if first:
+                    insert.append(first)
+                for piece in pieces:
+                    insert.append(piece)
+            except BaseException:
+                insert.cancel()
+                raise
+            progress = insert.finish()
+        self._send_whole(b"", progress)
+
+    def _stream(self, session: Session, pieces: Iterator[bytes]) -> None:
+        wait = (
+            self._params.get("wait_end_of_query") in ("1", "true") or self._params.get("http_wait_end_of_query") == "1"
+        )
+        limit = BUFFER_TO_THE_END if wait else BUFFER
+        held: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            held.append(piece)
+            size += len(piece)
+            if size > limit:
+                break
+        else:
+            self._send_whole(b"".join(held), session.progress)
+            return
+        try:
+            self._send_streaming(held, pieces, session.progress)
+        finally:
+            if isinstance(pieces, Generator):
+                pieces.close()
+
+    # -- the answer ------------------------------------------------------------------------------------------------
+
+    def _encoding(self) -> str:
+        if self._params.get("enable_http_compression", "0") not in ("1", "true"):
+            return ""
+        return choose(self._handler.headers.get("Accept-Encoding") or "")
+
+    def _head(self, status: int, progress: Progress) -> None:
+        handler = self._handler
+        handler.send_response(status)
+        summary = {
+            "read_rows": progress.read_rows,
+            "read_bytes": progress.read_bytes,
+            "written_rows": progress.written_rows,
+            "written_bytes": progress.written_bytes,
+            "total_rows_to_read": 0,
+            "result_rows": progress.result_rows,
+            "result_bytes": 0,
+            "elapsed_ns": progress.elapsed_ns,
+        }
+        handler.send_header("Content-Type", "text/plain; charset=UTF-8")
+        handler.send_header("X-ClickHouse-Summary", json.dumps({name: str(value) for name, value in summary.items()}))
+        handler.send_header("X-ClickHouse-Query-Id", self._id)
+        handler.send_header("X-ClickHouse-Format", self._format)
+        handler.send_header("X-ClickHouse-Timezone", self._server.engine.timezone)
+
+    def _send_whole(self, data: bytes, progress: Progress) -> None:
+        handler = self._handler
+        self._head(200, progress)
+        if data and (encoding := self._encoding()):
+            packer = compressor(encoding)
+            data = packer.compress(data) + packer.finish()
+            handler.send_header("Content-Encoding", encoding)
+        handler.send_header("Content-Length", str(len(data)))
+        self._started = True
+        handler.end_headers()
+        handler.wfile.write(data)
+        handler.wfile.flush()
+
+    def _send_streaming(self, held: list[bytes], pieces: Iterator[bytes], progress: Progress) -> None:
+        handler = self._handler
+        self._tag = secrets.token_hex(8)
+        self._head(200, progress)
+        handler.send_header("X-ClickHouse-Exception-Tag", self._tag)
+        handler.send_header("Transfer-Encoding", "chunked")
+        encoding = self._encoding()
+        packer = compressor(encoding) if encoding else None
+        if encoding:
+            handler.send_header("Content-Encoding", encoding)
+        self._started = True
+        handler.end_headers()
+        try:
+            for piece in held:
+                self._chunk(packer.compress(piece) if packer else piece)
+            held.clear()
+            for piece in pieces:
+                self._chunk(packer.compress(piece) if packer else piece)
+        except ClickHouseError as error:
+            # The status is gone: say it at the end of the data, as ClickHouse does, and break the connection off.
+            log.warning("query %s of %s failed in its middle: %d %s", self._id, self._user, error.code, error.name)
+            text = error.body(self._server.engine.version)
+            tag = self._tag.encode()
+            last = b"\r\n__exception__\r\n" + tag + b"\r\n" + text + b"%d " % len(text) + tag + b"\r\n__exception__\r\n"
+            self._chunk(packer.compress(last) + packer.finish() if packer else last)
+            handler.wfile.flush()
+            handler.close_connection = True
+            return
+        if packer:
+            self._chunk(packer.finish())
+        handler.wfile.write(b"0\r\n\r\n")
+        handler.wfile.flush()
+
+    def _chunk(self, data: bytes) -> None:
+        if data:
+            self._handler.wfile.write(b"%x\r\n" % len(data) + data + b"\r\n")
+
+    def _fail(self, error: ClickHouseError) -> None:
+        handler = self._handler
+        level = logging.WARNING if error.status >= 500 else logging.INFO
+        log.log(level, "query %s of %s failed: %d %s", self._id, self._user, error.code, error.name)
+        if self._started:
+            handler.close_connection = True
+            return
+        if error.message.startswith("default: "):
+            # The engine knows one user with two roles; to the world they are two users.
+            error.message = self._user + error.message.removeprefix("default")
+        body = error.body(self._server.engine.version)
+        handler.send_response(error.status)
+        handler.send_header("Content-Type", "text/plain; charset=UTF-8")
+        handler.send_header("X-ClickHouse-Exception-Code", str(error.code))
+        handler.send_header("X-ClickHouse-Query-Id", self._id)
+        if error.status == 401:
+            handler.send_header("WWW-Authenticate", 'Basic realm="ClickHouse server HTTP API"')
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.wfile.flush()
