@@ -16,7 +16,6 @@ class Banquet(EventData):
     stream: ClassVar = "yangguang.banquet"
     table: ClassVar = "banquets"
     entity: ClassVar = "banquet_id"
-    accounting: ClassVar = "held_at"
 
     banquet_id: Id = Field(description="Identity of the banquet")
     town_code: TownCode = Field(description="Town, nine-digit division code")

@@ -16,7 +16,7 @@ class Heartbeat(EventData):
     stream: ClassVar = "yangguang.camera"
     table: ClassVar = "cameras"
     entity: ClassVar = "camera_id"
-    accounting: ClassVar = "event_time"
+    minute: ClassVar = "event_time"
 
     camera_id: Id = Field(description="Identity of the camera, 20 digits by GB/T 28181")
     operator_id: Id = Field(description="Operator whose kitchen the camera watches")
@@ -35,7 +35,6 @@ class Finding(EventData):
     stream: ClassVar = "yangguang.camera"
     table: ClassVar = "findings"
     entity: ClassVar = "finding_id"
-    accounting: ClassVar = "due_at"
 
     finding_id: Id = Field(description="Identity of the finding")
     camera_id: Id = Field(description="Camera that saw it")

@@ -21,13 +21,14 @@ class EventData(Model):
 
     The class variables say where the event lives: `type` of the CloudEvent, `stream` (the Kafka topic), `table` (the
     ClickHouse view of its current records), `entity` (the field that the record belongs to, also the Kafka key) and
-    `accounting` (the field by whose minute a unit is counted; None for what is counted now, not in windows)."""
+    `minute` (the time that never changes for an entity and by whose minute its rows are kept and recomputed; None where
+    they are kept and recomputed by entity)."""
 
     type: ClassVar[str]
     stream: ClassVar[str]
     table: ClassVar[str]
     entity: ClassVar[str]
-    accounting: ClassVar[str | None] = None
+    minute: ClassVar[str | None] = None
 
     @classmethod
     def conflicts(cls, _data: Mapping[str, Any]) -> Iterator[tuple[Reason, str]]:

@@ -24,7 +24,7 @@ class Order(EventData):
     stream: ClassVar = "yangguang.seal"
     table: ClassVar = "orders"
     entity: ClassVar = "order_id"
-    accounting: ClassVar = "delivered_at"
+    minute: ClassVar = "delivered_at"
 
     order_id: Id = Field(description="Identity of the order")
     operator_id: Id = Field(description="Operator that prepared it")

@@ -1,0 +1,174 @@
+"""What the alert and notify stages read from and write to ClickHouse."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from schemas.indicators import Indicator, window_length
+from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.rates import spans_of, spread
+from sinks.clickhouse.raw import DATABASE
+
+LOG_COLUMNS: Final = (
+    "alert_id", "transition_id", "kind", "indicator", "scope", "scope_id", "window", "from_state", "to_state", "since",
+    "held", "as_of", "recorded_at", "numerator", "denominator", "unknown", "rate", "target", "worst", "reason", "step",
+)  # fmt: skip
+LOG_TYPES: Final = (
+    "String", "String", "String", "String", "String", "String", "String", "String", "String",
+    "DateTime64(6, 'UTC')", "UInt32", "DateTime64(6, 'UTC')", "DateTime64(6, 'UTC')", "UInt64", "UInt64", "UInt64",
+    "Nullable(Float64)", "Nullable(Float64)",
+    "Array(Tuple(scope String, scope_id String, name String, numerator UInt64, denominator UInt64, rate Float64))",
+    "String", "UInt8",
+)  # fmt: skip
+
+WENT_ON: Final = 9
+"""`step` of a row that only says that a state went on."""
+
+
+class Mark(NamedTuple):
+    """How far an indicator is: its as_of, and whether its watermark is late."""
+
+    as_of: datetime
+    stale: bool
+
+
+class SeriesPoint(NamedTuple):
+    """From this minute of as_of on, the place has these numbers."""
+
+    scope: str
+    scope_id: str
+    window: str
+    minute: datetime
+    numerator: int
+    denominator: int
+    unknown: int
+
+
+async def marks(store: Store) -> dict[str, Mark]:
+    """The marks of the indicators that have an as_of."""
+    rows = await store.rows(
+        f"SELECT indicator, toDateTime64(as_of, 0, 'UTC'), stale FROM {DATABASE}.indicator_marks WHERE as_of IS NOT NULL"
+    )
+    return {code: Mark(_utc(as_of), bool(stale)) for code, as_of, stale in rows}
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+async def earliest_event(store: Store, streams: Sequence[str]) -> datetime | None:
+    """From when on all of these streams have events; None while one has none."""
+    rows = await store.rows(
+        f"SELECT max(first), count() FROM (SELECT stream, min(time) AS first FROM {DATABASE}.raw_events\n"
+        f"WHERE stream IN {{streams:Array(String)}} GROUP BY stream)",
+        {"streams": list(streams)},
+    )
+    return _utc(rows[0][0]) if rows and rows[0][1] == len(streams) else None
+
+
+async def series(store: Store, indicator: Indicator, first: datetime, last: datetime) -> list[SeriesPoint]:
+    """The numbers of every place and alert window at every minute of as_of from `first` to `last`, as changes: a place
+    that is absent at `first` has nothing yet."""
+    start, end = int(first.timestamp()), int(last.timestamp())
+    changes = (
+        _flow_changes(indicator, start, end) if indicator.kind == "flow" else _stock_changes(indicator, start, end)
+    )
+    order = "OVER (PARTITION BY scope, scope_id, window ORDER BY minute)"
+    sums = ", ".join(f"toUInt64(sum(d_{one}) {order})" for one in ("numerator", "denominator", "unknown"))
+    rows = await store.rows(
+        f"""SELECT scope, scope_id, window, toDateTime64(minute, 0, 'UTC'), {sums} FROM (
+    SELECT scope, scope_id, window, toDateTime(greatest(toUnixTimestamp(at), {start}), 'UTC') AS minute,
+        sum(d_n) AS d_numerator, sum(d_d) AS d_denominator, sum(d_u) AS d_unknown
+    FROM (
+        {changes}
+    )
+    WHERE toUnixTimestamp(at) <= {end}
+    GROUP BY scope, scope_id, window, minute
+    HAVING d_numerator != 0 OR d_denominator != 0 OR d_unknown != 0
+)
+ORDER BY minute"""
+    )
+    return [
+        SeriesPoint(scope, scope_id, window, _utc(minute), n, d, u) for scope, scope_id, window, minute, n, d, u in rows
+    ]
+
+
+def _flow_changes(indicator: Indicator, start: int, end: int) -> str:
+    """A bucket enters a window when as_of has passed its minute and the settle time, and leaves it a window later."""
+    settle = int(indicator.settle.total_seconds())
+    parts = []
+    for window in indicator.alert_windows:
+        length = int(window_length(window).total_seconds())
+        parts.append(
+            f"""SELECT place.1 AS scope, place.2 AS scope_id, '{window}' AS window, edge.1 AS at,
+            edge.2 * toInt64(numerator) AS d_n, edge.2 * toInt64(denominator) AS d_d, edge.2 * toInt64(unknown) AS d_u
+        FROM {DATABASE}.flow_minutes FINAL
+        ARRAY JOIN [(minute + {settle + 60}, 1), (minute + {settle + 60 + length}, -1)] AS edge
+        ARRAY JOIN {spread("[platform]")} AS place
+        WHERE indicator = '{indicator.code}' AND minute >= toDateTime({start - settle - length})
+            AND minute < toDateTime({end - settle})"""
+        )
+    return "\n        UNION ALL\n        ".join(parts)
+
+
+def _stock_changes(indicator: Indicator, start: int, end: int) -> str:
+    return f"""SELECT scope, scope_id, 'now' AS window, edge.1 AS at, edge.2 * numerator AS d_n,
+            edge.2 * denominator AS d_d, edge.2 * unknown AS d_u
+        FROM (
+            {spans_of([indicator])}
+        )
+        ARRAY JOIN [(from, 1), (until, -1)] AS edge
+        WHERE until > toDateTime({start}) AND from <= toDateTime({end})"""
+
+
+async def last_states(store: Store) -> list[dict[str, Any]]:
+    """The latest row of every alert."""
+    rows = await store.rows(
+        f"SELECT alert_id, to_state, since, held FROM {DATABASE}.alert_log WHERE alert_id != ''\n"
+        f"ORDER BY as_of DESC, step DESC LIMIT 1 BY alert_id"
+    )
+    return [{"alert_id": row[0], "state": row[1], "since": _utc(row[2]), "held": row[3]} for row in rows]
+
+
+async def evaluated_until(store: Store) -> dict[str, datetime]:
+    """The last minute of as_of that was evaluated, by indicator."""
+    rows = await store.rows(
+        f"SELECT indicator, max(as_of) FROM {DATABASE}.alert_log WHERE alert_id = '' GROUP BY indicator"
+    )
+    return {code: _utc(minute) for code, minute in rows}
+
+
+async def last_transitions(store: Store) -> list[dict[str, Any]]:
+    """The transitions that were recorded last of all: after a crash it is not known whether they were published."""
+    rows = await store.rows(
+        f"SELECT {', '.join(f'`{one}`' for one in LOG_COLUMNS)} FROM {DATABASE}.alert_log FINAL\n"
+        f"WHERE transition_id != '' AND recorded_at = (SELECT max(recorded_at) FROM {DATABASE}.alert_log)"
+    )
+    return [dict(zip(LOG_COLUMNS, row, strict=True)) for row in rows]
+
+
+async def record(store: Store, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes the rows of one evaluation as one block, so that states and transitions are there together or not at all."""
+    if rows:
+        await store.insert(
+            f"{DATABASE}.alert_log", LOG_COLUMNS, LOG_TYPES, [[row[name] for row in rows] for name in LOG_COLUMNS]
+        )
+
+
+async def delivered(store: Store, transition: str) -> set[str]:
+    """Channels that have taken this transition."""
+    rows = await store.rows(
+        f"SELECT DISTINCT channel FROM {DATABASE}.raw_alert_deliveries\n"
+        f"WHERE transition_id = {{id:String}} AND outcome = 'delivered'",
+        {"id": transition},
+    )
+    return {str(row[0]) for row in rows}
+
+
+async def record_delivery(store: Store, transition: str, channel: str, attempt: int, outcome: str, detail: str) -> None:
+    """Records one attempt to deliver."""
+    await store.insert_rows(
+        f"{DATABASE}.raw_alert_deliveries",
+        ["transition_id", "channel", "attempt", "outcome", "detail", "at"],
+        [[transition, channel, attempt, outcome, detail, now()]],
+    )

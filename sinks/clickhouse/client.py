@@ -1,0 +1,222 @@
+"""Speaking to ClickHouse: one way to connect, one judgement of its errors, one way to wait for it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final, NamedTuple, TypeVar
+
+import aiohttp
+import clickhouse_connect
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Error, OperationalError, StreamClosedError
+
+log: Final = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+BACKOFF_FIRST_SECONDS: Final = 0.2
+BACKOFF_MAX_SECONDS: Final = 5.0
+
+
+class Address(NamedTuple):
+    """Where ClickHouse is and who speaks: from the settings."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    secure: bool = False
+
+
+class Fault(Enum):
+    """Whose fault an error is, which says what to do about it."""
+
+    TRANSIENT = "transient"
+    """ClickHouse is away or overloaded: wait and send the same again."""
+    DATA = "data"
+    """Some row is at fault: find it and reject it."""
+    OURS = "ours"
+    """Unknown table, wrong password, bug: stop loudly, lose nothing."""
+
+
+_TRANSIENT_CODES: Final = frozenset(
+    {
+        3,  # UNEXPECTED_END_OF_FILE: the connection broke while we sent
+        158,  # TOO_MANY_ROWS
+        159,  # TIMEOUT_EXCEEDED
+        160,  # TOO_SLOW
+        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
+        203,  # NO_FREE_CONNECTION
+        209,  # SOCKET_TIMEOUT
+        210,  # NETWORK_ERROR
+        225,  # NO_ZOOKEEPER
+        236,  # ABORTED
+        241,  # MEMORY_LIMIT_EXCEEDED
+        242,  # TABLE_IS_READ_ONLY
+        243,  # NOT_ENOUGH_SPACE
+        252,  # TOO_MANY_PARTS
+        285,  # TOO_FEW_LIVE_REPLICAS
+        286,  # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+        319,  # UNKNOWN_STATUS_OF_INSERT
+        394,  # QUERY_WAS_CANCELLED
+        425,  # SYSTEM_ERROR
+        439,  # CANNOT_SCHEDULE_TASK
+        999,  # KEEPER_EXCEPTION
+    }
+)
+_DATA_CODES: Final = frozenset(
+    {
+        6,  # CANNOT_PARSE_TEXT
+        26,  # CANNOT_PARSE_QUOTED_STRING
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        33,  # CANNOT_READ_ALL_DATA
+        38,  # CANNOT_PARSE_DATE
+        41,  # CANNOT_PARSE_DATETIME
+        53,  # TYPE_MISMATCH
+        69,  # ARGUMENT_OUT_OF_BOUND
+        70,  # CANNOT_CONVERT_TYPE
+        72,  # CANNOT_PARSE_NUMBER
+        117,  # INCORRECT_DATA
+        131,  # TOO_LARGE_STRING_SIZE
+        190,  # SIZES_OF_ARRAYS_DONT_MATCH
+        321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+        407,  # DECIMAL_OVERFLOW
+        469,  # VIOLATED_CONSTRAINT
+        691,  # UNKNOWN_ELEMENT_OF_ENUM
+    }
+)
+_NETWORK_ERRORS: Final = (OSError, asyncio.TimeoutError, aiohttp.ClientError, OperationalError, StreamClosedError)
+
+
+def fault(error: BaseException) -> Fault:
+    """Whose fault an error of the client is. An unknown error is ours: to retry it for ever would hide it, and to
+    reject the data for it would lose them."""
+    code = error.code if isinstance(error, Error) else None
+    if code in _TRANSIENT_CODES:
+        return Fault.TRANSIENT
+    if code in _DATA_CODES:
+        return Fault.DATA
+    if code is not None:
+        return Fault.OURS
+    if isinstance(error, _NETWORK_ERRORS):
+        return Fault.TRANSIENT
+    if isinstance(error, DataError | OverflowError | UnicodeError | TypeError | ValueError):
+        return Fault.DATA
+    return Fault.OURS
+
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "autogenerate_session_id": False,
+    "native_codec": "rust",
+    "query_limit": 0,
+    "connect_timeout": 5,
+    "send_receive_timeout": 120,
+}
+
+
+def connect(address: Address, database: str | None = "yangguang") -> Client:
+    """A client for one thread. Raises ClickHouseError where ClickHouse does not answer."""
+    return clickhouse_connect.get_client(
+        host=address.host,
+        port=address.port,
+        username=address.user,
+        password=address.password,
+        secure=address.secure,
+        database=database,
+        compress="lz4",
+        **_OPTIONS,
+    )
+
+
+async def connect_async(address: Address) -> AsyncClient:
+    """A client for the running event loop, with ClickHouse waited for."""
+
+    async def attempt() -> AsyncClient:
+        return await clickhouse_connect.get_async_client(
+            host=address.host,
+            port=address.port,
+            username=address.user,
+            password=address.password,
+            secure=address.secure,
+            database="yangguang",
+            compress="lz4",
+            **_OPTIONS,
+        )
+
+    return await patiently("connect", attempt)
+
+
+async def patiently(what: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Repeats `attempt` while ClickHouse is away, with backoff and one log line a failure.
+
+    Raises the error itself where it is the data's fault or ours."""
+    delay = BACKOFF_FIRST_SECONDS
+    while True:
+        try:
+            return await attempt()
+        except (TimeoutError, ClickHouseError, OSError, aiohttp.ClientError) as error:
+            if fault(error) is not Fault.TRANSIENT:
+                raise
+            log.warning("ClickHouse does not take %s (%s): the same is sent again in %.1f s", what, brief(error), delay)
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, BACKOFF_MAX_SECONDS)
+
+
+def brief(error: BaseException) -> str:
+    """The first line of an error, without data: what a log may hold."""
+    code = error.code if isinstance(error, Error) else None
+    if code is not None:
+        name = error.name if isinstance(error, Error) else None
+        return f"code {code} {name or ''}".strip()
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else 'no message'}"
+
+
+class Store:
+    """The writer's door to the database for one event loop: queries that wait, inserts that are acknowledged."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    @classmethod
+    async def open(cls, address: Address) -> "Store":
+        """Connects, waiting for ClickHouse where it is away."""
+        return cls(await connect_async(address))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+    async def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+        """The result rows of a query."""
+        result = await patiently("a query", lambda: self._client.query(sql, parameters=parameters))
+        return result.result_rows
+
+    async def execute(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+        """Runs a statement that returns nothing."""
+        await patiently("a statement", lambda: self._client.command(sql, parameters=parameters))
+
+    async def insert(
+        self, table: str, names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]
+    ) -> None:
+        """Writes one block and waits for its acknowledgement; while ClickHouse is away the same block is sent again.
+
+        Raises the client's error where it is the data's fault or ours: see `fault`."""
+        await patiently(
+            f"a block for {table}",
+            lambda: self._client.insert(
+                table, columns, column_names=names, column_type_names=types, column_oriented=True
+            ),
+        )
+
+    async def insert_rows(self, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Writes a few rows whose column types the server tells."""
+        if rows:
+            await patiently(f"rows for {table}", lambda: self._client.insert(table, rows, column_names=names))
+
+
+def now() -> datetime:
+    """The machine's clock, UTC."""
+    return datetime.now(UTC)

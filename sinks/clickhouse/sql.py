@@ -1,0 +1,28 @@
+"""Small pieces of SQL that several views and statements share."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from schemas.columns import TableColumn
+from sinks.clickhouse.raw import DATABASE, quoted
+
+MOMENT: Final = "DateTime64(6, 'Asia/Shanghai')"
+"""How views show a moment."""
+
+
+def shown(expression: str, kind: str) -> str:
+    """A stored column as views show it: moments in Asia/Shanghai, everything else as it is."""
+    return f"toTimeZone({expression}, 'Asia/Shanghai')" if "DateTime64" in kind else expression
+
+
+def create_view(name: str, columns: Iterable[TableColumn], body: str, comment: str) -> str:
+    """CREATE statement of a view whose columns have types and comments."""
+    lines = ",\n".join(f"    `{one.name}` {one.type} COMMENT '{quoted(one.comment)}'" for one in columns)
+    return (
+        f"CREATE OR REPLACE VIEW {DATABASE}.{name} {{on_cluster}} (\n{lines}\n) AS\n{body}\nCOMMENT '{quoted(comment)}'"
+    )
+
+
+def first_minute(moment: str) -> str:
+    """The first minute boundary after a moment: from it on, what happened then is before."""
+    return f"(toStartOfMinute({moment}) + INTERVAL 1 MINUTE)"

@@ -1,0 +1,166 @@
+"""Aggregate: from the minutes and entities that `landed` names to buckets, spans and watermarks.
+
+What about a second brings is joined, and each touched bucket and span is computed anew from the raw tables, never added
+to. Then the partitions' progress is remembered, and the watermark follows it: a rate never counts a minute as complete
+whose events are landed but not yet aggregated.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from schemas.camera import Kitchen
+from schemas.catalogue import EVENT_TYPES
+from schemas.event import EventData
+from schemas.registry import Operator
+from schemas.seal import Order
+from sinks.clickhouse import aggregates
+from sinks.clickhouse.aggregates import PartitionProgress, Touched
+from sinks.clickhouse.client import Store, now
+from streams.land import Landed
+from streams.timeline import operator_spans
+from streams.watermark import PartitionState, watermark
+
+log: Final = logging.getLogger(__name__)
+
+EndOffsets = Callable[[str], Awaitable[dict[int, int]]]
+"""End offsets of a topic's partitions."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(NamedTuple):
+    """The rules of time: `mode` is wall or event."""
+
+    mode: str
+    lateness: timedelta
+
+
+class Joined(NamedTuple):
+    """What several `Landed` say together."""
+
+    touched: dict[type[EventData], Touched]
+    progress: dict[tuple[str, int], PartitionProgress]
+
+
+def join(messages: Sequence[Landed]) -> Joined:
+    """Joins messages: places together, the least landing time, the furthest progress."""
+    touched: dict[type[EventData], Touched] = {}
+    progress: dict[tuple[str, int], PartitionProgress] = {}
+    for message in messages:
+        landed_at = _moment(message.landed_at)
+        for kind, places in message.touched.items():
+            model = EVENT_TYPES[kind]
+            known = touched.get(model)
+            touched[model] = Touched(
+                frozenset(places) | (known.places if known else frozenset()),
+                min(landed_at, known.since) if known else landed_at,
+            )
+        for partition, (offset, greatest) in message.progress.items():
+            key = (message.stream, partition)
+            known_progress = progress.get(key, PartitionProgress(0, _EPOCH))
+            progress[key] = PartitionProgress(
+                max(offset, known_progress.next_offset), max(_moment(greatest), known_progress.max_time)
+            )
+    return Joined(touched, progress)
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+class Aggregator:
+    """Recomputes what was touched, and moves watermarks.
+
+    :param active_days: days for which an order makes a takeaway operator active; 0 does not ask for orders.
+    """
+
+    def __init__(self, store: Store, end_offsets: EndOffsets, clock: Clock, active_days: int) -> None:
+        self._store = store
+        self._end_offsets = end_offsets
+        self._clock = clock
+        self._active_days = active_days
+
+    async def apply(self, messages: Sequence[Landed]) -> None:
+        """Recomputes all that these messages touched, and only then remembers how far their partitions are."""
+        joined = join(messages)
+        operators: set[str] = set()
+        for model, touched in joined.touched.items():
+            if not touched.places:
+                continue
+            touched = touched._replace(  # noqa: PLW2901  # the places of rivals belong to what was touched
+                places=touched.places | await aggregates.settle_identities(self._store, model, touched)
+            )
+            if model is Order:
+                operators |= await self._orders(touched)
+            elif model in (Operator, Kitchen):
+                operators |= {str(place) for place in touched.places}
+        await self.timelines(operators)
+        await self._remember(joined.progress)
+
+    async def _orders(self, touched: Touched) -> set[str]:
+        minutes = [int(place) for place in touched.places]
+        await aggregates.recompute_flow(self._store, minutes)
+        if not self._active_days:
+            return set()
+        operators = await aggregates.touched_operators(self._store, touched)
+        await aggregates.recompute_activity(self._store, minutes, operators, self._active_days)
+        return set(operators)
+
+    async def timelines(self, operators: Collection[str]) -> None:
+        """Computes the timelines of these operators anew."""
+        if not operators:
+            return
+        version = now()
+        inputs = await aggregates.operator_inputs(self._store, operators)
+        always = not self._active_days
+        await aggregates.write_timelines(
+            self._store,
+            [
+                (
+                    operator,
+                    operator_spans(
+                        records,
+                        inputs.kitchens.get(operator, ()),
+                        inputs.ordered.get(operator, ()),
+                        always_ordered=always,
+                    ),
+                )
+                for operator, records in inputs.registry.items()
+            ],
+            version,
+        )
+
+    async def _remember(self, progress: dict[tuple[str, int], PartitionProgress]) -> None:
+        known = await aggregates.read_progress(self._store)
+        merged = {
+            key: PartitionProgress(max(one.next_offset, known[key].next_offset), max(one.max_time, known[key].max_time))
+            if key in known
+            else one
+            for key, one in progress.items()
+        }
+        await aggregates.write_progress(self._store, merged)
+
+    async def advance(self, streams: Collection[str]) -> dict[str, datetime]:
+        """Moves the watermarks of these streams, and returns those that moved."""
+        clock = now()
+        ends = {stream: await self._end_offsets(stream) for stream in streams}
+        progress = await aggregates.read_progress(self._store)
+        previous = await aggregates.read_watermarks(self._store)
+        greatest = max((one.max_time for one in progress.values()), default=_EPOCH)
+        event_clock = greatest if greatest > _EPOCH else None
+        used = clock if self._clock.mode == "wall" else event_clock
+        moved = {}
+        for stream in streams:
+            states = [
+                PartitionState(known.next_offset, end, known.max_time if known.max_time > _EPOCH else None)
+                for partition, end in ends[stream].items()
+                for known in [progress.get((stream, partition), PartitionProgress(0, _EPOCH))]
+            ]
+            mark = watermark(previous.get(stream), states, used, self._clock.lateness)
+            if mark is not None and mark != previous.get(stream):
+                moved[stream] = mark
+        if moved and used is not None:
+            await aggregates.write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)
+        return moved

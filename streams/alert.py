@@ -1,0 +1,234 @@
+"""Alert: when an indicator's as_of passes a minute, judge every place at that minute, record it, publish transitions.
+
+Every minute is judged, also when the watermark jumps. States and transitions of one evaluation are one block in
+`alert_log`; what was recorded last is published again after a restart, under the same ids.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from schemas.indicators import Indicator
+from schemas.towns import CITY_NAME, TOWNS
+from sinks.clickhouse import alerts
+from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
+from sinks.clickhouse.client import Store, now
+from streams.alert_machine import AlertState, Rule, Value, alert_id, breaches, step, transition_id
+from streams.timeline import SHANGHAI
+from streams.watermark import as_of
+
+log: Final = logging.getLogger(__name__)
+
+MINUTE: Final = timedelta(minutes=1)
+WORST: Final = 5
+FIRST_REACH: Final = timedelta(days=100)
+"""How far back the first evaluation in event time goes at most."""
+
+PublishTransitions = Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
+
+
+class Place(NamedTuple):
+    """Scope, scope_id and window: with the indicator's code, the identity of an alert."""
+
+    scope: str
+    scope_id: str
+    window: str
+
+
+def rule_at(indicator: Indicator, minute: datetime) -> Rule:
+    """The rule that is valid at a minute. A target with a deadline is not judged until that day is over."""
+    day = minute.astimezone(SHANGHAI).date()
+    waits = indicator.deadline is not None and day <= indicator.deadline
+    return Rule(
+        None if waits else indicator.target_on(day),
+        indicator.recovery_on(day),
+        indicator.comparator or ">=",
+        indicator.floor,
+        int(indicator.for_.total_seconds()) // 60,
+        indicator.kind == "flow",
+        indicator.counts,
+    )
+
+
+def place_name(scope: str, scope_id: str) -> str:
+    """What people call the place."""
+    return CITY_NAME if scope == "city" else TOWNS[scope_id].name if scope == "town" else scope_id
+
+
+def _next_day(minute: datetime) -> datetime:
+    """The next midnight in Asia/Shanghai: until then dated configuration does not change."""
+    local = minute.astimezone(SHANGHAI)
+    return (local.replace(hour=0, minute=0) + timedelta(days=1)).astimezone(UTC)
+
+
+class Evaluation:
+    """Judges one indicator over a span of minutes: pure, from values to rows of `alert_log`."""
+
+    def __init__(self, indicator: Indicator, states: dict[str, AlertState]) -> None:
+        self._indicator = indicator
+        self._states = states
+        self.rows: list[dict[str, Any]] = []
+
+    def run(self, points: Sequence[SeriesPoint], first: datetime, last: datetime) -> None:
+        """Steps every place through every minute from `first` to `last`; `states` is brought up to date."""
+        by_place: dict[Place, list[SeriesPoint]] = {}
+        for point in points:
+            by_place.setdefault(Place(*point[:3]), []).append(point)
+        finals: dict[Place, Value] = {}
+        for place, changes in by_place.items():
+            finals[place] = self._run_place(place, changes, first, last)
+        day_rule = rule_at(self._indicator, last)
+        for row in self.rows:
+            if row["scope"] == "city":
+                row["worst"] = self._worst(by_place, row["window"], row["as_of"])
+        for place, value in finals.items():
+            identity = alert_id(self._indicator.code, *place)
+            current = self._states.get(identity, AlertState())
+            if current.state in ("pending", "firing"):
+                row = self._row(place, current, last, value, day_rule.target)
+                self.rows.append({**row, "from_state": current.state, "to_state": current.state, "step": WENT_ON})
+        self.rows.append({**self._row(Place("", "", ""), AlertState(), last, Value(0, 0, 0), None), "alert_id": ""})
+
+    def _run_place(self, place: Place, changes: list[SeriesPoint], first: datetime, last: datetime) -> Value:
+        identity = alert_id(self._indicator.code, *place)
+        current = self._states.get(identity, AlertState())
+        upcoming = iter(changes)
+        following = next(upcoming, None)
+        value = Value(0, 0, 0)
+        minute = first
+        rule, valid_until = rule_at(self._indicator, first), _next_day(first)
+        while minute <= last:
+            if minute >= valid_until:
+                rule, valid_until = rule_at(self._indicator, minute), _next_day(minute)
+            while following is not None and following.minute <= minute:
+                value = Value(*following[4:])
+                following = next(upcoming, None)
+            before = current
+            current, transitions = step(before, rule, value, minute)
+            for order, change in enumerate(transitions):
+                since = minute if change.to_state != current.state else current.since or minute
+                row = self._row(place, AlertState(change.to_state, since, current.held), minute, value, rule.target)
+                self.rows.append(
+                    {
+                        **row,
+                        "transition_id": transition_id(identity, minute, change),
+                        "from_state": change.from_state,
+                        "to_state": change.to_state,
+                        "reason": change.reason,
+                        "step": order,
+                    }
+                )
+            minute += MINUTE
+            if current.state in ("ok", "resolved") and not breaches(rule, value):
+                # nothing can happen before the numbers or the day change
+                minute = max(minute, min(following.minute if following else last + MINUTE, valid_until))
+        self._states[identity] = current
+        return value
+
+    def _row(
+        self, place: Place, state: AlertState, minute: datetime, value: Value, target: float | None
+    ) -> dict[str, Any]:
+        return {
+            "alert_id": alert_id(self._indicator.code, *place),
+            "transition_id": "",
+            "kind": "rate",
+            "indicator": self._indicator.code,
+            **place._asdict(),
+            "from_state": "",
+            "to_state": state.state,
+            "since": state.since or minute,
+            "held": state.held,
+            "as_of": minute,
+            "recorded_at": None,
+            **value._asdict(),
+            "rate": value.rate(self._indicator.counts),
+            "target": target,
+            "worst": [],
+            "reason": "",
+            "step": WENT_ON,
+        }
+
+    def _worst(
+        self, by_place: Mapping[Place, Sequence[SeriesPoint]], window: str, minute: datetime
+    ) -> list[tuple[str, str, str, int, int, float]]:
+        """The towns and platforms with the worst rates at a minute, at most five, those with units only."""
+        found = []
+        for place, changes in by_place.items():
+            if place.scope == "city" or place.window != window:
+                continue
+            past = [point for point in changes if point.minute <= minute]
+            if past and past[-1].denominator:
+                _, _, _, _, numerator, denominator, _ = past[-1]
+                name = place_name(place.scope, place.scope_id)
+                found.append((place.scope, place.scope_id, name, numerator, denominator, numerator / denominator))
+        return sorted(found, key=lambda one: one[5], reverse=self._indicator.comparator == "<=")[:WORST]
+
+
+class Alerter:
+    """The stage's state between ticks.
+
+    :param catalogue: indicators with the configuration applied.
+    :param publish: puts transitions on their topic and returns when the broker has acknowledged them.
+    """
+
+    def __init__(
+        self, store: Store, catalogue: Iterable[Indicator], publish: PublishTransitions, *, event_clock: bool
+    ) -> None:
+        self._store = store
+        self._judged = [one for one in catalogue if one.target and one.comparator]
+        self._publish = publish
+        self._event_clock = event_clock
+        self._states: dict[str, AlertState] = {}
+        self._until: dict[str, datetime] = {}
+        self._loaded = False
+
+    def forget(self) -> None:
+        """Another owner may have gone on: read the states again before the next evaluation."""
+        self._loaded = False
+
+    async def _load(self) -> None:
+        self._states = {
+            row["alert_id"]: AlertState(row["state"], row["since"], row["held"])
+            for row in await alerts.last_states(self._store)
+        }
+        self._until = await alerts.evaluated_until(self._store)
+        await self._publish(await alerts.last_transitions(self._store))
+        self._loaded = True
+
+    async def evaluate(self) -> int:
+        """Judges all minutes that as_of has passed since the last call; returns the number of transitions."""
+        if not self._loaded:
+            await self._load()
+        known = await alerts.marks(self._store)
+        rows: list[dict[str, Any]] = []
+        for indicator in self._judged:
+            mark = known.get(indicator.code)
+            if mark is not None and not mark.stale:
+                rows += await self._evaluate(indicator, mark)
+        if not rows:
+            return 0
+        recorded_at = now()
+        for row in rows:
+            row["recorded_at"] = recorded_at
+        await alerts.record(self._store, rows)
+        transitions = [row for row in rows if row["transition_id"]]
+        await self._publish(transitions)
+        return len(transitions)
+
+    async def _evaluate(self, indicator: Indicator, mark: Mark) -> list[dict[str, Any]]:
+        until = self._until.get(indicator.code) or await self._beginning(indicator, mark)
+        if until is None or until >= mark.as_of:
+            return []
+        points = await alerts.series(self._store, indicator, until + MINUTE, mark.as_of)
+        evaluation = Evaluation(indicator, self._states)
+        evaluation.run(points, until + MINUTE, mark.as_of)
+        self._until[indicator.code] = mark.as_of
+        return evaluation.rows
+
+    async def _beginning(self, indicator: Indicator, mark: Mark) -> datetime | None:
+        """The minute before the first one to judge: of a replay its beginning, of a live system its present."""
+        if not self._event_clock:
+            return mark.as_of - MINUTE
+        earliest = await alerts.earliest_event(self._store, indicator.streams)
+        return None if earliest is None else max(as_of(earliest), mark.as_of - FIRST_REACH)

@@ -1,0 +1,89 @@
+"""The Faust application: one consumer group, every stage an agent on record lists.
+
+Scaling is starting more workers: Kafka shares out the partitions. Every topic is made beforehand (`streams.topics`).
+"""
+
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, cast
+
+import faust
+from faust.types import Message
+from yarl import URL
+
+from sinks.clickhouse.client import Address
+from streams.transport import RecordListConsumer, RecordListTransport
+
+GROUP: Final = "yangguang"
+_SESSION_SECONDS: Final = 10.0
+
+
+class Options(NamedTuple):
+    """All that a worker is told by the settings."""
+
+    kafka: str
+    """Bootstrap servers, `host:port` with commas."""
+    clickhouse: Address
+    personal_key: bytes
+    clock: str = "wall"
+    """`wall` or `event`."""
+    lateness: timedelta = timedelta(seconds=60)
+    takeaway_active_days: int = 30
+    group: str = GROUP
+    home: str = ".yangguang"
+
+
+class RecordListSchema(faust.Schema[Any, Any]):
+    """Hands records on as they are: they are decoded by the stage, per list."""
+
+    def loads_key(self, app: Any, message: Message, **_: Any) -> Any:
+        """The key of the list's first record, unused."""
+        del app
+        return message.key
+
+    def loads_value(self, app: Any, message: Message, **_: Any) -> Any:
+        """The records."""
+        del app
+        return message.value
+
+
+class App(faust.App):
+    """A Faust app that reads record lists."""
+
+    def _new_transport(self) -> Any:
+        return RecordListTransport(self.conf.broker_consumer, self)
+
+    @property
+    def lists(self) -> RecordListConsumer:
+        """The consumer, with the bookkeeping of lists."""
+        return cast(RecordListConsumer, self.consumer)
+
+
+def create_app(options: Options, client_id: str = "yangguang") -> App:
+    """An app without agents yet."""
+    servers = options.kafka.split(",")
+    return App(
+        options.group,
+        broker=[URL(f"kafka://{server.strip()}") for server in servers],
+        broker_client_id=client_id,
+        broker_commit_interval=0.5,
+        broker_max_poll_records=10_000,
+        broker_session_timeout=_SESSION_SECONDS,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=30.0,
+        broker_rebalance_timeout=15.0,
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=30_000,
+        producer_acks=-1,
+        producer_linger=0,
+        producer_max_request_size=1_100_000,
+        producer_compression_type="lz4",
+        stream_buffer_maxsize=4,
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        datadir=f"{options.home}/faust",
+        store="memory://",
+        autodiscover=False,
+    )

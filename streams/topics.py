@@ -1,0 +1,93 @@
+"""Topics: made once with the partitions and retention that the stages need, and asked how far they are."""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from schemas.catalogue import AGGREGATED_TOPIC, ALERTS_TOPIC, LANDED_TOPIC, REJECTED_TOPIC, STREAMS
+
+log: Final = logging.getLogger(__name__)
+
+_DAY_MS: Final = 86_400_000
+REJECTED_RETENTION_DAYS: Final = 30
+"""Raw bytes of rejected events are personal data: they are kept this long and nowhere else."""
+
+
+def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
+    """All topics of the pipeline. `landed` has one partition a stream, so that each stream has one owner at a time."""
+
+    def topic(name: str, count: int, **config: Any) -> NewTopic:
+        return NewTopic(
+            name=name,
+            num_partitions=count,
+            replication_factor=replication,
+            topic_configs={key.replace("_", "."): str(value) for key, value in config.items()},
+        )
+
+    return [
+        *(topic(stream, partitions, retention_ms=7 * _DAY_MS) for stream in STREAMS),
+        topic(REJECTED_TOPIC, 1, retention_ms=REJECTED_RETENTION_DAYS * _DAY_MS),
+        topic(LANDED_TOPIC, len(STREAMS), retention_ms=7 * _DAY_MS),
+        topic(AGGREGATED_TOPIC, 1, retention_ms=_DAY_MS),
+        topic(ALERTS_TOPIC, 1, retention_ms=90 * _DAY_MS),
+    ]
+
+
+def ensure_topics(servers: str, partitions: int = 4, replication: int = 1, patience: float = 60.0) -> list[str]:
+    """Makes the topics that are missing and returns their names.
+
+    Waits up to `patience` seconds for Kafka; raises KafkaError after that."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
+            break
+        except KafkaError as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("Kafka at %s does not answer (%s): asked again in 1 s", servers, type(error).__name__)
+            time.sleep(1)
+    try:
+        present = set(admin.list_topics())
+        missing = [one for one in wanted_topics(partitions, replication) if one.name not in present]
+        if missing:
+            try:
+                admin.create_topics(missing)
+            except TopicAlreadyExistsError:
+                log.info("another process has just made the topics")
+        return [one.name for one in missing]
+    finally:
+        admin.close()
+
+
+class Offsets:
+    """End and committed offsets, asked of the broker from asyncio without blocking it."""
+
+    def __init__(self, servers: str, group: str | None = None) -> None:
+        self._consumer = KafkaConsumer(bootstrap_servers=servers.split(","), group_id=group, enable_auto_commit=False)
+        self._thread = ThreadPoolExecutor(1, "offsets")
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        """End offset of every partition of the topic."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.ends_now, topic)
+
+    def ends_now(self, topic: str) -> dict[int, int]:
+        """The same, blocking."""
+        partitions = [TopicPartition(topic, one) for one in self._consumer.partitions_for_topic(topic) or ()]
+        return {one.partition: offset for one, offset in self._consumer.end_offsets(partitions).items()}
+
+    def committed_now(self, topic: str) -> dict[int, int]:
+        """Committed offset of the group in every partition of the topic; 0 where nothing was committed. Blocking."""
+        partitions = [TopicPartition(topic, one) for one in self._consumer.partitions_for_topic(topic) or ()]
+        return {one.partition: self._consumer.committed(one) or 0 for one in partitions}
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._thread.shutdown(wait=False)
+        self._consumer.close()

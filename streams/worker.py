@@ -1,0 +1,252 @@
+"""The worker: all stages as Faust agents of one app. Any number of workers share the partitions.
+
+The agents only move values between Faust and the stages; what the stages do stands in their own modules.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+import orjson
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+from faust.types import Message
+
+from schemas.catalogue import AGGREGATED_TOPIC, ALERTS_TOPIC, LANDED_TOPIC, REJECTED_TOPIC, STREAMS
+from schemas.indicators import Indicator
+from schemas.personal import Tokeniser
+from sinks.clickhouse.client import BACKOFF_FIRST_SECONDS, BACKOFF_MAX_SECONDS, Store
+from sinks.clickhouse.rejected import record_rejected
+from streams.aggregate import Aggregator, Clock
+from streams.alert import Alerter
+from streams.app import App, Options, RecordListSchema, create_app
+from streams.land import Gatherer, Landed, Lander, Landing, Refused
+from streams.rejects import Headers, from_record, headers_of
+from streams.topics import Offsets
+from streams.transport import Records
+from streams.watermark import as_of
+
+log: Final = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 0.1
+AGGREGATE_SECONDS: Final = 0.5
+SILENCE_SECONDS: Final = 10.0
+JOIN_MESSAGES: Final = 64
+EXIT_FAILED: Final = 70
+
+
+def create_worker(options: Options, catalogue: Iterable[Indicator], client_id: str = "yangguang") -> App:
+    """The app with its agents; run it with `faust.Worker`."""
+    app = create_app(options, client_id)
+    stages = _Stages(app, options, list(catalogue))
+    app.on_before_shutdown.connect(stages.close)
+    return app
+
+
+class _Stages:
+    """Wiring of one worker."""
+
+    def __init__(self, app: App, options: Options, catalogue: list[Indicator]) -> None:
+        self._app = app
+        self._options = options
+        self._catalogue = catalogue
+        self._store: Store | None = None
+        self._opening = asyncio.Lock()
+        self._offsets: Offsets | None = None
+        self._landing: Landing | None = None
+        self._aggregator: Aggregator | None = None
+        self._alerter: Alerter | None = None
+        self._to_aggregate: list[Message] = []
+        self._announced: dict[str, datetime] = {}
+        self._as_of_moved = asyncio.Event()
+        schema = RecordListSchema()
+        app.agent(app.topic(*STREAMS, schema=schema), name="land")(self._guarded(self._land))
+        app.agent(app.topic(REJECTED_TOPIC, schema=schema), name="rejected")(self._guarded(self._rejected))
+        app.agent(app.topic(LANDED_TOPIC, schema=schema), name="aggregate")(self._guarded(self._aggregate))
+        app.agent(app.topic(AGGREGATED_TOPIC, schema=schema), name="alert")(self._guarded(self._alert))
+        app.task()(self._guarded_task(self._land_ticks))
+        app.task()(self._guarded_task(self._aggregate_ticks))
+        app.task()(self._guarded_task(self._alert_ticks))
+
+    def _guarded(self, agent: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+        """An agent whose failure stops the worker, loudly and with nothing committed, instead of being restarted."""
+
+        async def run(stream: Any) -> None:
+            try:
+                await agent(stream)
+            except Exception:
+                _stop(agent.__name__)
+
+        return run
+
+    def _guarded_task(self, task: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            try:
+                await task()
+            except Exception:
+                _stop(task.__name__)
+
+        run.__name__ = task.__name__
+        return run
+
+    async def _opened(self) -> Store:
+        async with self._opening:
+            if self._store is None:
+                store = await Store.open(self._options.clickhouse)
+                lander = Lander(
+                    store, Tokeniser(self._options.personal_key), self._publish_landed, self._publish_rejected
+                )
+                self._landing = Landing(Gatherer(), lander, self._app.lists.landed)
+                self._offsets = Offsets(self._options.kafka)
+                clock = Clock(self._options.clock, self._options.lateness)
+                self._aggregator = Aggregator(store, self._offsets.ends, clock, self._options.takeaway_active_days)
+                self._alerter = Alerter(
+                    store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
+                )
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(50_000, 20, 20)
+                self._store = store
+            return self._store
+
+    async def close(self, *_: Any, **__: Any) -> None:
+        """Closes what was opened."""
+        if self._store is not None:
+            await self._store.close()
+        if self._offsets is not None:
+            self._offsets.close()
+
+    # land
+
+    async def _land(self, stream: Any) -> None:
+        await self._opened()
+        landing = cast(Landing, self._landing)
+        async for message in _messages(stream):
+            await landing.take(message)
+
+    async def _land_ticks(self) -> None:
+        await self._opened()
+        landing = cast(Landing, self._landing)
+        while not self._app.should_stop:
+            await landing.tick()
+            await self._app.sleep(TICK_SECONDS)
+
+    async def _publish_landed(self, landed: Landed) -> None:
+        await self._send(LANDED_TOPIC, landed.stream.encode(), landed.to_json(), STREAMS.index(landed.stream))
+
+    async def _publish_rejected(self, refused: Sequence[Refused]) -> None:
+        await asyncio.gather(
+            *[
+                self._send(REJECTED_TOPIC, None, one.record.value, None, headers_of(one.record, one.rejection))
+                for one in refused
+            ]
+        )
+
+    async def _send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        """Returns when all in-sync replicas have the record; a broker that is away is waited for."""
+        delay = BACKOFF_FIRST_SECONDS
+        while True:
+            try:
+                await self._app.producer.send_and_wait(topic, key, value, partition, None, headers)
+            except (KafkaError, ProducerSendError) as error:
+                log.warning("Kafka does not take a record for %s (%r): sent again in %.1f s", topic, error, delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, BACKOFF_MAX_SECONDS)
+            else:
+                return
+
+    # rejected
+
+    async def _rejected(self, stream: Any) -> None:
+        store = await self._opened()
+        async for message in _messages(stream):
+            await record_rejected(store, [from_record(record) for record in cast(Records, message.value)])
+            self._app.lists.landed(message)
+
+    # aggregate
+
+    async def _aggregate(self, stream: Any) -> None:
+        await self._opened()
+        async for message in _messages(stream):
+            self._to_aggregate.append(message)
+            while len(self._to_aggregate) > JOIN_MESSAGES:
+                await asyncio.sleep(TICK_SECONDS)
+
+    async def _aggregate_ticks(self) -> None:
+        await self._opened()
+        aggregator = cast(Aggregator, self._aggregator)
+        while not self._app.should_stop:
+            messages, self._to_aggregate = self._to_aggregate, []
+            if messages:
+                await aggregator.apply(
+                    [
+                        Landed.from_json(record.value)
+                        for one in messages
+                        for record in cast(Records, one.value)
+                        if record.value
+                    ]
+                )
+                for message in messages:
+                    self._app.lists.landed(message)
+            if streams := [STREAMS[partition] for partition in self._owned(LANDED_TOPIC)]:
+                for stream, mark in (await aggregator.advance(streams)).items():
+                    if as_of(mark) != self._announced.get(stream):
+                        self._announced[stream] = as_of(mark)
+                        await self._send(
+                            AGGREGATED_TOPIC, stream.encode(), orjson.dumps({"stream": stream, "as_of": mark})
+                        )
+            await self._app.sleep(AGGREGATE_SECONDS)
+
+    def _owned(self, topic: str) -> list[int]:
+        """Partitions of the topic that this worker owns now."""
+        return sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == topic)
+
+    # alert
+
+    async def _alert(self, stream: Any) -> None:
+        await self._opened()
+        async for message in _messages(stream):
+            self._as_of_moved.set()
+            self._app.lists.landed(message)
+
+    async def _alert_ticks(self) -> None:
+        """Judges when an as_of has moved, and now and then in the silence in which none does."""
+        await self._opened()
+        alerter = cast(Alerter, self._alerter)
+        while not self._app.should_stop:
+            if self._owned(AGGREGATED_TOPIC):
+                self._as_of_moved.clear()
+                if count := await alerter.evaluate():
+                    log.info("%d transitions", count)
+            else:
+                alerter.forget()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._as_of_moved.wait(), SILENCE_SECONDS)
+
+    async def _publish_transitions(self, transitions: Sequence[Mapping[str, Any]]) -> None:
+        for one in transitions:
+            await self._send(ALERTS_TOPIC, one["alert_id"].encode(), orjson.dumps(one))
+
+
+async def _messages(stream: Any) -> AsyncIterator[Message]:
+    """Messages whose acknowledgement by Faust means nothing: see `RecordListConsumer.landed`."""
+    async for event in stream.noack().events():
+        yield event.message
+
+
+def _stop(what: str) -> None:
+    log.critical("%s failed and this worker stops; nothing that was not stored is committed", what, exc_info=True)
+    logging.shutdown()
+    os._exit(EXIT_FAILED)
