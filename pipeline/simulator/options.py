@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pipeline.simulator.incidents import Incident
-from pipeline.simulator.moments import MINUTE, to_us
+from pipeline.simulator.moments import DAY, MINUTE, to_us
 
 OPERATORS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -68,6 +68,8 @@ class SimulationOptions:
     :param kitchens_active: the share of takeaway merchants whose kitchen is built, at the start.
     :param history: whether the start has a past: last orders of the merchants in the 30 days before, banquets of a
         year, findings of ten days.
+    :param predecessor: when an earlier life of the city ended, if its events are still there. The registry at the start
+        is then dated after it, so that it replaces the earlier one.
     :param faults: what goes wrong everywhere and always.
     :param incidents: what goes wrong at a place and time.
 
@@ -85,11 +87,14 @@ class SimulationOptions:
     seal_coverage: float = 0.945
     kitchens_active: float = 0.93
     history: bool = True
+    predecessor: datetime | None = None
     faults: FaultRates = FaultRates()
     incidents: tuple[Incident, ...] = ()
 
     def __post_init__(self) -> None:
-        to_us(self.start)
+        to_us(self.start)  # refuses a naive one
+        if self.predecessor is not None and to_us(self.predecessor) > to_us(self.start):
+            raise ValueError(f"predecessor {self.predecessor} is after the start {self.start}: use an earlier moment")
         unknown = set(self.operators) - set(OPERATORS)
         if unknown:
             raise ValueError(f"operator kind {min(unknown)} is not known: use {', '.join(OPERATORS)}")
@@ -107,6 +112,13 @@ class SimulationOptions:
         for name, share in (("seal_coverage", self.seal_coverage), ("kitchens_active", self.kitchens_active)):
             if not 0 <= share <= 1:
                 raise ValueError(f"{name}={share} is not valid: use a share from 0 to 1")
+
+    def entered(self, share: float, days: float) -> int:
+        """When something that was there at the start became true: a share of the time before it, of so many days."""
+        earliest = int(self.origin - days * DAY)
+        if self.predecessor is not None:
+            earliest = min(self.origin, max(earliest, to_us(self.predecessor)))
+        return int(self.origin - share * (self.origin - earliest)) // 1000 * 1000
 
     @property
     def origin(self) -> int:

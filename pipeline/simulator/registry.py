@@ -78,13 +78,13 @@ class RegistrySource(Source):
         drafts = []
         for operator in self._city.operators:
             rng = chance(self.options.seed, "entered", operator.operator_id)
-            time = origin - int((1 + rng.random() * 400) * DAY) // 1000 * 1000
+            time = self.options.entered(rng.random(), 400)
             drafts.append(self._operator_draft(operator.record, time)._replace(arrival=origin))
             if operator.kitchen is not None:
-                time = origin - int((0.1 + rng.random() * 90) * DAY) // 1000 * 1000
+                time = self.options.entered(rng.random(), 90)
                 drafts.append(self._kitchen_draft(operator, operator.kitchen, time)._replace(arrival=origin))
-        for number, village in enumerate(self._city.villages):
-            time = origin - 500 * DAY + number * SECOND
+        for village in self._city.villages:
+            time = self.options.entered(chance(self.options.seed, "entered", village["village_id"]).random(), 500)
             drafts.append(self._village_draft(village, time)._replace(arrival=origin))
         return drafts
 
@@ -122,11 +122,12 @@ class RegistrySource(Source):
             place = rng.choice(unserved)
             near = [one for one in canteens if one.town == self._villages[place]["town_code"]] or canteens
             self._push(some_time(), "village", place, rng.choice(near).operator_id)
+        soon, later = date_text(day + 10), date_text(day + 20)
         for name, record in self._records.items():
             for key in ("training_valid_until", "health_valid_until"):
-                if record.get(key) == date_text(day + 10) and rng.random() < 0.97:
+                if record.get(key) == soon and rng.random() < 0.97:
                     self._push(some_time(), "change", name, {key: date_text(day + 375)})
-            if record.get("certificates") and record["certificates"][0]["valid_until"] == date_text(day + 20):
+            if record.get("certificates") and record["certificates"][0]["valid_until"] == later:
                 renewed = [{**record["certificates"][0], "valid_until": date_text(day + 1115)}]
                 self._push(some_time(), "change", name, {"certificates": renewed})
         for place, incident in self.options.incidents_named("kitchen-drop"):

@@ -20,6 +20,7 @@ from schemas.towns import TOWNS
 _PLATFORM_WEIGHTS: Final = {"meituan": 0.58, "eleme": 0.29, "jd": 0.07, "douyin": 0.05, "other": 0.01}
 _CODES: Final = {"meituan": "MT", "eleme": "EL", "jd": "JD", "douyin": "DY", "other": "OT"}
 _INSPECTION: Final = "/inspection/zhuji"
+_DRAWS: Final = 14
 _EVENTS_MAX: Final = 4
 """At most so many events has one order."""
 
@@ -103,7 +104,8 @@ class SealSource(Source):
 
     def _tell(self, drafts: list[Draft], rng: Random, data: dict[str, Any], moment: int, coverage: float) -> None:
         """All events of one order. What `coverage` 0 means is that the seal is not proved, whatever else happens."""
-        draw = rng.random
+        # always the same number of draws, so that what befalls one order leaves the others as they are
+        draw = iter([rng.random() for _ in range(_DRAWS)]).__next__
         size = draw()
         packages = 1 if size < 0.68 else 2 if size < 0.9 else 3 if size < 0.97 else 4 + int(draw() * 5)
         data["packages"] = packages

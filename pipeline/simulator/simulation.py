@@ -127,6 +127,11 @@ class Simulation:
             for rank, source in enumerate(self._sources):
                 self._open(rank, source.opening())
 
+    @property
+    def since_us(self) -> int:
+        """The first moment that it tells of, in microseconds."""
+        return self._since
+
     def advance(self, until: datetime) -> Iterator[Emission]:
         """What arrives from where the last call ended, before `until`. Has to be read to its end."""
         return self.advance_us(to_us(until))

@@ -2,8 +2,8 @@
 
 import resource
 from collections import Counter
-from datetime import timedelta
-from itertools import islice
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
 
 import orjson
 import pytest
@@ -53,7 +53,7 @@ def test_records_come_in_the_order_of_their_arrival() -> None:
 def test_simulating_in_spans_equals_simulating_at_once(cuts_ms: list[int]) -> None:
     cuts = [START, *(START + timedelta(milliseconds=one) for one in cuts_ms), START + timedelta(hours=HOURS)]
     parts: list[Emission] = []
-    for since, until in zip(cuts, cuts[1:], strict=False):
+    for since, until in pairwise(cuts):
         parts.extend(simulate(BUSY, since, until))
     assert parts == WHOLE
 
@@ -127,8 +127,6 @@ def test_a_world_without_faults_has_only_valid_single_records_in_the_order_of_ea
 
 
 def test_times_are_never_after_the_arrival() -> None:
-    from datetime import datetime
-
     for one in WHOLE:
         if one.reason is None and one.fault != "conflict":
             assert datetime.fromisoformat(orjson.loads(one.value)["time"]) <= one.arrival
