@@ -49,7 +49,7 @@ TABLE_FUNCTIONS = words(
     """
 )
 # Ordinary functions that share their name with a table function which the engine refuses anyway.
-_ORDINARY = frozenset(("format", "null", "fuzzquery"))
+_ORDINARY = frozenset(("format",))
 # Functions that read files, ask the network, run models, look into the server or into tables by a name in a string.
 _DENIED = words(
     """
@@ -95,11 +95,11 @@ class Passwords:
 def authenticate(headers: Mapping[str, str], params: Mapping[str, str], passwords: Passwords) -> str:
     """The user of a request: X-ClickHouse-User/-Key, else basic authentication, else parameters; no name: analyst.
 
-    Raises `ClickHouseError` (516 or 194) for a name or a password that is wrong, without saying which.
+    `headers` by name in lower case. Raises `ClickHouseError` (516 or 194) for a name or a password that is wrong, without saying which.
     """
-    authorization = headers.get("Authorization") or ""
-    if (name := headers.get("X-ClickHouse-User")) is not None:
-        password = headers.get("X-ClickHouse-Key") or ""
+    authorization = headers.get("authorization") or ""
+    if (name := headers.get("x-clickhouse-user")) is not None:
+        password = headers.get("x-clickhouse-key") or ""
     elif authorization:
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "basic":

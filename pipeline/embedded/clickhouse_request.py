@@ -9,6 +9,7 @@ import secrets
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP as HTTP_POLICY
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -55,6 +56,10 @@ _TRANSPORT = words(
 _READS = (b"select", b"with")
 
 
+def _lowered(headers: Message) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in headers.items()}
+
+
 def _get_is_readonly() -> ClickHouseError:
     return ClickHouseError(164, "READONLY", "Cannot execute query in readonly mode; use POST for what changes data")
 
@@ -80,7 +85,7 @@ class Request:
         body: Body | None = None
         try:
             body = Body(cast(BinaryIO, handler.rfile), handler.headers)
-            self._user = authenticate(dict(handler.headers), self._params, self._server.passwords)
+            self._user = authenticate(_lowered(handler.headers), self._params, self._server.passwords)
             if "1" in (self._params.get("compress"), self._params.get("decompress")):
                 raise ClickHouseError(
                     NOT_IMPLEMENTED,
