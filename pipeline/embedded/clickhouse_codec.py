@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-import lz4.frame  # type: ignore[import-untyped]  # lz4 ships no types
+import lz4.frame
 import zstandard
 
 from pipeline.embedded.clickhouse_errors import (
