@@ -4,6 +4,7 @@ Scaling is starting more workers: Kafka shares out the partitions. Every topic i
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import faust
@@ -61,6 +62,8 @@ class App(faust.App):
 def create_app(options: Options, client_id: str = "yangguang") -> App:
     """An app without agents yet."""
     servers = options.kafka.split(",")
+    data = Path(options.home) / "faust"
+    data.mkdir(parents=True, exist_ok=True)
     return App(
         options.group,
         broker=[URL(f"kafka://{server.strip()}") for server in servers],
@@ -83,7 +86,7 @@ def create_app(options: Options, client_id: str = "yangguang") -> App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
-        datadir=f"{options.home}/faust",
+        datadir=data,
         store="memory://",
         autodiscover=False,
     )

@@ -18,6 +18,7 @@ END: Final = 2**32 - 1
 """`until` of the last span, Unix seconds: the greatest that ClickHouse's DateTime holds."""
 
 _CERTIFICATE_FIELDS: Final = (
+    ("certified", "certified_until"),
     ("trained", "training_valid_until"),
     ("healthy", "health_valid_until"),
 )
@@ -84,8 +85,6 @@ def _at(steps: list[tuple[int, Any]], minute: int) -> Any:
 
 
 def _expiries(record: dict[str, Any]) -> Iterable[int]:
-    for _, last_day in record["certificates"]:
-        yield _expiry(last_day)
     for _, field in _CERTIFICATE_FIELDS:
         if record[field] is not None:
             yield _expiry(record[field])
@@ -99,7 +98,6 @@ def _values(record: dict[str, Any], minute: int, kitchen: str, ordered: bool) ->
         "status": record["status"],
         "platforms": record["platforms"],
         "grade": record["grade"] or "ungraded",
-        "certified": any(last_day >= day for _, last_day in record["certificates"]),
         "director": bool(record["director"]),
         "officers": record["officers"] or 0,
         "accepted": record["accepted"],

@@ -82,6 +82,7 @@ class _Stages:
             except Exception:
                 _stop(agent.__name__)
 
+        run.__name__ = run.__qualname__ = agent.__name__  # Faust tells agents apart by it
         return run
 
     def _guarded_task(self, task: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -142,7 +143,7 @@ class _Stages:
     async def _publish_rejected(self, refused: Sequence[Refused]) -> None:
         await asyncio.gather(
             *[
-                self._send(REJECTED_TOPIC, None, one.record.value, None, headers_of(one.record, one.rejection))
+                self._send(REJECTED_TOPIC, one.record.key, one.record.value or b"", None, headers_of(*one))
                 for one in refused
             ]
         )

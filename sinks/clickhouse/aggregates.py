@@ -20,10 +20,16 @@ from sinks.clickhouse.sql import first_minute
 
 _SETTLED_ORDER_FIELDS: Final = ("operator_id", "platform", "town_code", "fulfilment")
 _SETTLED_SEAL_FIELDS: Final = ("packages", "sealed_packages", "seal_state", "evidence_level")
-_REGISTRY_FIELDS: Final = (
-    "kind", "town_code", "status", "platforms", "grade", "certificates", "director", "officers", "accepted",
-    "training_valid_until", "health_valid_until",
-)  # fmt: skip
+_REGISTRY_FIELDS: Final = {
+    **{
+        name: name
+        for name in (
+            "kind", "town_code", "status", "platforms", "grade", "director", "officers", "accepted",
+            "training_valid_until", "health_valid_until",
+        )
+    },
+    "certified_until": "if(empty(certificates), NULL, arrayMax(certificates.valid_until))",
+}  # fmt: skip
 
 
 class Touched(NamedTuple):
@@ -191,7 +197,7 @@ GROUP BY operator_id, minute""",
 async def operator_inputs(store: Store, operators: Collection[str]) -> OperatorInputs:
     """Reads all that the timelines of these operators are made of."""
     parameters = {"operators": sorted(operators)}
-    fields = ", ".join(_REGISTRY_FIELDS)
+    fields = ", ".join(_REGISTRY_FIELDS.values())
     order = "ORDER BY operator_id, event_time, event_id, source"
     inputs = OperatorInputs({}, {}, {})
     for operator, time, *values in await store.rows(

@@ -112,6 +112,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "autogenerate_session_id": False,
     "native_codec": "rust",
     "query_limit": 0,
+    "tz_mode": "aware",
     "connect_timeout": 5,
     "send_receive_timeout": 120,
 }
