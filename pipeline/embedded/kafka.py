@@ -139,9 +139,8 @@ class EmbeddedKafka:
         """Ask the broker once, for at most some seconds.
 
         Raises KafkaError unless it answers a metadata request, is unfenced, and is the broker of this home."""
-        # Imported late: whoever only starts a broker needs no client.
-        from kafka import KafkaAdminClient  # type: ignore[import-untyped] # noqa: PLC0415 (has no types)
-        from kafka.errors import KafkaError as ClientError  # type: ignore[import-untyped] # noqa: PLC0415 (has no types)
+        from kafka import KafkaAdminClient  # noqa: PLC0415 (whoever only starts a broker needs no client)
+        from kafka.errors import KafkaError as ClientError  # noqa: PLC0415 (likewise)
 
         try:
             socket.create_connection((self.host, self.port), timeout=1).close()

@@ -39,6 +39,9 @@ _FIXED: dict[str, str | int] = {
     # A worker that starts, ends or dies should be noticed in a second or two.
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
+    # After kill -9 the controller waits until the former life of the broker has expired: 11 s with the defaults.
+    "broker.session.timeout.ms": 2000,
+    "broker.heartbeat.interval.ms": 500,
     # The time of arrival, not the producer's: otherwise events that tell of last month would be deleted by retention
     # before they are read, and events an hour ahead refused by the broker instead of being recorded as rejected.
     "log.message.timestamp.type": "LogAppendTime",
