@@ -95,7 +95,8 @@ class Passwords:
 def authenticate(headers: Mapping[str, str], params: Mapping[str, str], passwords: Passwords) -> str:
     """The user of a request: X-ClickHouse-User/-Key, else basic authentication, else parameters; no name: analyst.
 
-    `headers` by name in lower case. Raises `ClickHouseError` (516 or 194) for a name or a password that is wrong, without saying which.
+    `headers` by name in lower case. Raises `ClickHouseError` (516 or 194) for a name or a password that is wrong,
+    without saying which.
     """
     authorization = headers.get("authorization") or ""
     if (name := headers.get("x-clickhouse-user")) is not None:

@@ -8,7 +8,7 @@ from email.message import Message
 from typing import BinaryIO
 
 from pipeline.embedded.clickhouse_codec import decompress
-from pipeline.embedded.clickhouse_errors import BAD_ARGUMENTS, CANNOT_READ_ALL_DATA, ClickHouseError
+from pipeline.embedded.clickhouse_errors import BAD_ARGUMENTS, UNEXPECTED_END_OF_FILE, ClickHouseError
 
 READ_SIZE = 1 << 18
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}\Z")
@@ -68,5 +68,5 @@ class Body:
 
 def _cut() -> ClickHouseError:
     return ClickHouseError(
-        CANNOT_READ_ALL_DATA, "CANNOT_READ_ALL_DATA", "the request's body ended early; send it again"
+        UNEXPECTED_END_OF_FILE, "UNEXPECTED_END_OF_FILE", "the request's body ended early; send it again"
     )

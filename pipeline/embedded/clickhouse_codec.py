@@ -11,7 +11,7 @@ import zstandard
 
 from pipeline.embedded.clickhouse_errors import (
     CANNOT_DECOMPRESS,
-    CANNOT_READ_ALL_DATA,
+    UNEXPECTED_END_OF_FILE,
     UNKNOWN_COMPRESSION_METHOD,
     ClickHouseError,
 )
@@ -138,5 +138,7 @@ def _frames(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
             decoder = None
     if decoder is not None:
         raise ClickHouseError(
-            CANNOT_READ_ALL_DATA, "CANNOT_READ_ALL_DATA", f"the body ends inside a frame of {encoding}; send it again"
+            UNEXPECTED_END_OF_FILE,
+            "UNEXPECTED_END_OF_FILE",
+            f"the body ends inside a {encoding} frame; send it again",
         )

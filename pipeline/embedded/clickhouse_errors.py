@@ -12,7 +12,8 @@ BAD_ARGUMENTS = 36
 NOT_IMPLEMENTED = 48
 SYNTAX_ERROR = 62
 CANNOT_DECOMPRESS = 271
-CANNOT_READ_ALL_DATA = 33
+UNEXPECTED_END_OF_FILE = 3
+ABORTED = 236
 REQUIRED_PASSWORD = 194
 TOO_MANY_SIMULTANEOUS_QUERIES = 202
 QUERY_WAS_CANCELLED = 394
@@ -53,12 +54,12 @@ _STATUS = {
         676,
         677,
     }
-    | {33, 89},  # a cut or undecodable body is the sender's fault as well
+    | {3, 89},  # a cut or undecodable body is the sender's fault as well
     404: {46, 47, 50, 56, 60, 63, 73, 78, 81, 106, 115, 511},
     408: {159},
     413: {437},
     501: {48},
-    503: {202, 209, 439, 76},
+    503: {209, 236, 439, 76},
 }
 _STATUS_OF_CODE = {code: status for status, codes in _STATUS.items() for code in codes}
 

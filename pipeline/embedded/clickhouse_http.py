@@ -167,10 +167,6 @@ class ClickHouseHandler(BaseHTTPRequestHandler):
         if url.path not in ("/", ""):
             self._plain(404, b"There is no handle " + url.path.encode()[:200] + b"; queries go to /\n")
             return
-        if self.host.stopping.is_set():
-            self.close_connection = True
-            self._plain(503, b"the server is stopping; try again\n")
-            return
         if not self._named_rightly():
             self.close_connection = True
             self._plain(403, b"this server answers to localhost only; connect to 127.0.0.1\n")

@@ -20,6 +20,7 @@ from pipeline.embedded.clickhouse_body import Body
 from pipeline.embedded.clickhouse_codec import choose, compressor
 from pipeline.embedded.clickhouse_config import words
 from pipeline.embedded.clickhouse_errors import (
+    ABORTED,
     NOT_IMPLEMENTED,
     QUERY_IS_TOO_LARGE,
     SYNTAX_ERROR,
@@ -85,6 +86,9 @@ class Request:
         body: Body | None = None
         try:
             body = Body(cast(BinaryIO, handler.rfile), handler.headers)
+            if self._server.stopping.is_set():
+                handler.close_connection = True
+                raise ClickHouseError(ABORTED, "ABORTED", "the server is stopping; try again")
             self._user = authenticate(_lowered(handler.headers), self._params, self._server.passwords)
             if "1" in (self._params.get("compress"), self._params.get("decompress")):
                 raise ClickHouseError(
