@@ -355,7 +355,7 @@ class Supervisor:
                 assert run.child is not None
                 if left <= _KILL_S:
                     run.child.signal_group(signal.SIGKILL)
-                    run.due = None
+                    run.stopping, run.due = True, None
                 elif not run.stopping:
                     self._tell(run, "")
                 if run.due is not None:  # so the loop also wakes up in time to hurry

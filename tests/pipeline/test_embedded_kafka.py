@@ -91,8 +91,8 @@ def test_kafka_python_produces_consumes_in_a_group_and_commits(broker: Broker) -
         group_id="group-kafka-python",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        session_timeout_ms=1000,
-        heartbeat_interval_ms=300,
+        session_timeout_ms=3000,
+        heartbeat_interval_ms=1000,
     )
     keys: set[bytes] = set()
     while len(keys) < 30 and time.monotonic() < began + 20:
@@ -120,8 +120,8 @@ def test_aiokafka_produces_consumes_in_a_group_and_commits(broker: Broker) -> No
             group_id="group-aiokafka",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            session_timeout_ms=1000,
-            heartbeat_interval_ms=300,
+            session_timeout_ms=3000,
+            heartbeat_interval_ms=1000,
         )
         await consumer.start()
         read = 0
