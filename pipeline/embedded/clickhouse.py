@@ -21,6 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from pipeline.embedded.clickhouse_access import Judge, Passwords
+from pipeline.embedded.clickhouse_config import analyst_limits
+from pipeline.embedded.clickhouse_engine import Engine
+from pipeline.embedded.clickhouse_errors import ClickHouseError
+from pipeline.embedded.clickhouse_http import WATCH_SECONDS, ClickHouseServer
+
 log = logging.getLogger("yangguang.clickhouse")
 
 WRITER_PASSWORD = "YANGGUANG_CLICKHOUSE_WRITER_PASSWORD"
@@ -29,6 +35,10 @@ ANALYST_PASSWORD = "YANGGUANG_CLICKHOUSE_ANALYST_PASSWORD"
 GRACE = 5.0
 # The allocator is asked to give memory back when nothing has run for so many seconds.
 IDLE = 5.0
+# In a pipeline that never rests it is asked all the same while the process holds more bytes than this, every so many
+# seconds.
+HEAVY = 1 << 30
+HEAVY_EVERY = 60.0
 
 
 class _RefusedError(Exception):
@@ -83,6 +93,10 @@ def _lock(data: Path) -> IO[str]:
     return lock
 
 
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _memory(megabytes: int) -> int:
     if megabytes:
         return max(256, megabytes) << 20
@@ -99,15 +113,35 @@ def _serve(data: Path, host: str, port: int, megabytes: int) -> int:
     if not analyst and not _is_loopback(host):
         raise _RefusedError(f"user analyst needs a password on {host}; set {ANALYST_PASSWORD} or listen on 127.0.0.1")
     lock = _lock(data)
-    # The import of the engine takes half a second and 200 MB: only after the cheap refusals.
-    from pipeline.embedded.clickhouse_access import Judge, Passwords  # noqa: PLC0415
-    from pipeline.embedded.clickhouse_config import analyst_limits  # noqa: PLC0415
-    from pipeline.embedded.clickhouse_engine import Engine  # noqa: PLC0415
-    from pipeline.embedded.clickhouse_errors import ClickHouseError  # noqa: PLC0415
-    from pipeline.embedded.clickhouse_http import WATCH_SECONDS, ClickHouseServer  # noqa: PLC0415
 
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = _open(data, (host, port), Passwords(writer, analyst), _memory(megabytes))
+    gc.collect()
+    gc.freeze()
+    threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
+    port = server.server_address[1]
+    print(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    log.info("ClickHouse %s serves %s on %s port %s", server.engine.version, data, host, port)
+    _attend(server, stop)
+    log.info("stopping")
+    server.stopping.set()
+    server.shutdown()
+    server.server_close()
+    if not server.wait_idle(GRACE):
+        log.warning("queries still ran after %.0f s; leaving without them", GRACE)
+        sys.stderr.flush()
+        # Closing the engine would wait for them. Every acknowledged insert is in its parts already.
+        os._exit(0)
+    server.engine.close()
+    lock.close()
+    log.info("stopped")
+    return 0
+
+
+def _open(data: Path, address: tuple[str, int], passwords: Passwords, memory: int) -> ClickHouseServer:
     processors = len(os.sched_getaffinity(0))
-    memory = _memory(megabytes)
     try:
         engine = Engine(data, memory, processors)
         with engine.session() as session:
@@ -115,39 +149,27 @@ def _serve(data: Path, host: str, port: int, megabytes: int) -> int:
     except ClickHouseError as error:
         raise _RefusedError(f"the engine cannot open {data}: {error}") from None
     try:
-        server = ClickHouseServer((host, port), engine, Passwords(writer, analyst), judge)
+        return ClickHouseServer(address, engine, passwords, judge)
     except OSError as error:
         engine.close()
-        raise _RefusedError(f"cannot listen on {host}:{port} ({error.strerror}); choose another port") from None
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    gc.collect()
-    gc.freeze()
-    threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
-    address = server.server_address
-    print(f"listening on http://{host}:{address[1]}", flush=True)
-    log.info("ClickHouse %s serves %s on %s:%s", engine.version, data, host, address[1])
+        raise _RefusedError(
+            f"cannot listen on {address[0]} port {address[1]} ({error.strerror}); choose another port"
+        ) from None
+
+
+def _attend(server: ClickHouseServer, stop: threading.Event) -> None:
+    """Until `stop`: end the queries of clients that left, and give memory back."""
     purged = time.monotonic()
     while not stop.wait(WATCH_SECONDS):
-        server.watch()
-        if server.running == 0 and purged < server.last_query < time.monotonic() - IDLE:
-            purged = time.monotonic()
-            engine.purge()
-    log.info("stopping")
-    server.stopping.set()
-    server.shutdown()
-    server.server_close()
-    if server.wait_idle(GRACE):
-        engine.close()
-        log.info("stopped")
-        lock.close()
-        sys.stderr.flush()
-        return 0
-    log.warning("queries still ran after %.0f s; leaving without them", GRACE)
-    sys.stderr.flush()
-    # Closing the engine would wait for them. Every acknowledged insert is in its parts already.
-    os._exit(0)
+        now = time.monotonic()
+        idle = server.running == 0 and purged < server.last_query < now - IDLE
+        try:
+            server.watch()
+            if idle or (_resident() > HEAVY and now - purged > HEAVY_EVERY):
+                purged = now
+                server.engine.purge()
+        except ClickHouseError as error:
+            log.warning("the engine could not be attended to: %d %s", error.code, error.name)
 
 
 if __name__ == "__main__":

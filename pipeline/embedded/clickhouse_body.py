@@ -11,6 +11,7 @@ from pipeline.embedded.clickhouse_codec import decompress
 from pipeline.embedded.clickhouse_errors import BAD_ARGUMENTS, UNEXPECTED_END_OF_FILE, ClickHouseError
 
 READ_SIZE = 1 << 18
+DISCARDED = 256 << 20
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}\Z")
 
 
@@ -28,8 +29,10 @@ class Body:
         self.exhausted = not self._chunked and self._left == 0
         self.encoding = headers.get("Content-Encoding") or ""
 
+        self._source = self._raw()
+
     def __iter__(self) -> Iterator[bytes]:
-        yield from decompress(self._raw(), self.encoding)
+        yield from decompress(self._source, self.encoding)
 
     def _raw(self) -> Iterator[bytes]:
         if self._chunked:
@@ -57,13 +60,12 @@ class Body:
             yield data
 
     def discard(self) -> None:
-        """Read what is left, up to a bound, so that the connection can be kept."""
-        if not self.exhausted:
-            left = 4 << 20
-            for data in self._raw() if not self._chunked else ():
-                left -= len(data)
-                if left < 0:
-                    return
+        """Read what is left, up to a bound: most clients send all of a body before they look at the answer."""
+        left = DISCARDED
+        for data in self._source:
+            left -= len(data)
+            if left < 0:
+                return
 
 
 def _cut() -> ClickHouseError:

@@ -67,9 +67,9 @@ _ANALYST_SETTINGS = words(
     enable_named_columns_in_function_tuple extremes final format_regexp_escaping_rule group_by_overflow_mode
     group_by_use_nulls http_headers_progress_interval_ms http_zlib_compression_level join_default_strictness
     join_use_nulls limit max_bytes_to_read max_columns_to_read max_result_bytes max_result_rows max_rows_to_group_by
-    max_rows_to_read max_rows_to_sort offset prefer_column_name_to_alias query_cache_ttl read_overflow_mode
+    max_rows_to_read max_rows_to_sort offset prefer_column_name_to_alias read_overflow_mode
     result_overflow_mode send_progress_in_http_headers session_timezone sort_overflow_mode timeout_overflow_mode
-    transform_null_in union_default_mode use_query_cache wait_end_of_query compile_expressions
+    transform_null_in union_default_mode wait_end_of_query compile_expressions
     optimize_read_in_order short_circuit_function_evaluation use_client_time_zone use_uncompressed_cache
     """
 )

@@ -101,8 +101,11 @@ class ClickHouseServer(ThreadingHTTPServer):
             with contextlib.suppress(OSError, ValueError):
                 poll.register(connection, select.POLLRDHUP)
                 if poll.poll(0):
-                    log.info("a client went away; its query is stopped")
-                    self.engine.kill(session)
+                    # Marked first: a handle that goes back for others to use meanwhile must not be hit.
+                    session.spoilt = True
+                    if session in self._watched:
+                        log.info("a client went away; its query is stopped")
+                        self.engine.kill(session)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a connection, or close it at once when there are too many."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import secrets
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -17,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from pipeline.embedded import clickhouse_insert as insert_statement
 from pipeline.embedded.clickhouse_access import ANALYST, WRITER, authenticate, default_database
 from pipeline.embedded.clickhouse_body import Body
-from pipeline.embedded.clickhouse_codec import choose, compressor
 from pipeline.embedded.clickhouse_config import words
 from pipeline.embedded.clickhouse_errors import (
     ABORTED,
@@ -27,7 +24,8 @@ from pipeline.embedded.clickhouse_errors import (
     ClickHouseError,
     access_denied,
 )
-from pipeline.embedded.clickhouse_session import Progress, Session, streamable
+from pipeline.embedded.clickhouse_reply import Reply
+from pipeline.embedded.clickhouse_session import Session, streamable
 
 if TYPE_CHECKING:
     from pipeline.embedded.clickhouse_http import ClickHouseHandler
@@ -74,10 +72,13 @@ class Request:
         self._params = params
         self._may_write = may_write
         self._id = re.sub(r"[^\x21-\x7e]", "", params.get("query_id", ""))[:200] or str(uuid.uuid4())
-        self._user = ANALYST
-        self._format = params.get("default_format") or handler.headers.get("X-ClickHouse-Format") or "TabSeparated"
-        self._started = False
-        self._tag = ""
+        self._reply = Reply(
+            handler,
+            self._id,
+            params.get("default_format") or handler.headers.get("X-ClickHouse-Format") or "TabSeparated",
+            ANALYST,
+            params.get("enable_http_compression") in ("1", "true"),
+        )
 
     def run(self) -> None:
         """Answer the request; errors become ClickHouse's."""
@@ -89,19 +90,24 @@ class Request:
             if self._server.stopping.is_set():
                 handler.close_connection = True
                 raise ClickHouseError(ABORTED, "ABORTED", "the server is stopping; try again")
-            self._user = authenticate(_lowered(handler.headers), self._params, self._server.passwords)
+            self._reply.user = authenticate(_lowered(handler.headers), self._params, self._server.passwords)
             if "1" in (self._params.get("compress"), self._params.get("decompress")):
                 raise ClickHouseError(
                     NOT_IMPLEMENTED,
                     "NOT_IMPLEMENTED",
                     "ClickHouse's own block compression is not offered; set compress=0 and use HTTP compression",
                 )
+            if self._reply.user != WRITER and body.encoding:
+                raise ClickHouseError(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "send a query without Content-Encoding")
             self._answer(body)
         except ClickHouseError as error:
-            self._fail(error)
+            self._reply.fail(error)
         except (ConnectionError, TimeoutError):
             handler.close_connection = True
-            log.info("query %s of %s: the client went away", self._id, self._user)
+            log.info("query %s of %s: the client went away", self._id, self._reply.user)
+        except Exception:
+            log.exception("query %s of %s met a fault of the server", self._id, self._reply.user)
+            self._reply.fail(ClickHouseError(1002, "UNKNOWN_EXCEPTION", "a fault of the server; its log has more"))
         finally:
             if body is not None and not handler.close_connection:
                 try:
@@ -162,38 +168,38 @@ class Request:
     @contextmanager
     def _session(self) -> Iterator[tuple[Session, str]]:
         database = default_database(
-            self._user, self._params.get("database") or self._handler.headers.get("X-ClickHouse-Database") or ""
+            self._reply.user, self._params.get("database") or self._handler.headers.get("X-ClickHouse-Database") or ""
         )
         settings = {
             name: value
             for name, value in self._params.items()
             if name not in _TRANSPORT and not name.startswith("param_") and name
         }
-        if self._user == ANALYST:
+        if self._reply.user == ANALYST:
             self._server.judge.check_settings(settings)
         with (
-            self._server.admitted(self._user),
-            self._server.engine.session(self._user, database, settings) as session,
+            self._server.admitted(self._reply.user),
+            self._server.engine.session(self._reply.user, database, settings) as session,
         ):
             yield session, database
 
     def _query(self, sql: str) -> None:
-        self._format = insert_statement.output_format(sql) or self._format
+        self._reply.format = insert_statement.output_format(sql) or self._reply.format
         params = {name[6:]: value for name, value in self._params.items() if name.startswith("param_")}
         reads = insert_statement.first_word(sql[: insert_statement.MAX_HEADER].encode()) in _READS
         with self._session() as (session, database):
-            kind = self._server.judge.check(session, self._user, sql, database, params)
+            kind = self._server.judge.check(session, self._reply.user, sql, database, params)
             if not self._may_write and kind not in ("READ_ONLY", "UNKNOWN"):
                 raise _get_is_readonly()
             with self._server.watched(session, self._handler.connection):
-                if reads and streamable(self._format):
-                    self._stream(session, session.stream(sql, self._format, params))
+                if reads and streamable(self._reply.format):
+                    self._stream(session, session.stream(sql, self._reply.format, params))
                 else:
-                    self._stream(session, iter((session.execute(sql, self._format, params),)))
+                    self._stream(session, iter((session.execute(sql, self._reply.format, params),)))
 
     def _insert(self, header: insert_statement.Header, first: bytes, pieces: Iterator[bytes]) -> None:
-        if self._user != WRITER:
-            raise access_denied(f"{self._user}: INSERT is not allowed")
+        if self._reply.user != WRITER:
+            raise access_denied(f"{self._reply.user}: INSERT is not allowed")
         if not self._may_write:
             raise _get_is_readonly()
         fmt = (
@@ -203,7 +209,7 @@ class Request:
             or "Values"
         )
         with self._session() as (session, _):
-            insert = session.insert(header.statement.decode(), fmt)
+            insert = session.insert(header.statement.decode(errors="replace"), fmt)
             try:
                 if first:
                     insert.append(first)
@@ -213,7 +219,7 @@ class Request:
                 insert.cancel()
                 raise
             progress = insert.finish()
-        self._send_whole(b"", progress)
+        self._reply.whole(b"", progress)
 
     def _stream(self, session: Session, pieces: Iterator[bytes]) -> None:
         wait = (
@@ -228,108 +234,10 @@ class Request:
             if size > limit:
                 break
         else:
-            self._send_whole(b"".join(held), session.progress)
+            self._reply.whole(b"".join(held), session.progress)
             return
         try:
-            self._send_streaming(held, pieces, session.progress)
+            self._reply.streaming(held, pieces, session.progress)
         finally:
             if isinstance(pieces, Generator):
                 pieces.close()
-
-    # -- the answer ------------------------------------------------------------------------------------------------
-
-    def _encoding(self) -> str:
-        if self._params.get("enable_http_compression", "0") not in ("1", "true"):
-            return ""
-        return choose(self._handler.headers.get("Accept-Encoding") or "")
-
-    def _head(self, status: int, progress: Progress) -> None:
-        handler = self._handler
-        handler.send_response(status)
-        summary = {
-            "read_rows": progress.read_rows,
-            "read_bytes": progress.read_bytes,
-            "written_rows": progress.written_rows,
-            "written_bytes": progress.written_bytes,
-            "total_rows_to_read": 0,
-            "result_rows": progress.result_rows,
-            "result_bytes": 0,
-            "elapsed_ns": progress.elapsed_ns,
-        }
-        handler.send_header("Content-Type", "text/plain; charset=UTF-8")
-        handler.send_header("X-ClickHouse-Summary", json.dumps({name: str(value) for name, value in summary.items()}))
-        handler.send_header("X-ClickHouse-Query-Id", self._id)
-        handler.send_header("X-ClickHouse-Format", self._format)
-        handler.send_header("X-ClickHouse-Timezone", self._server.engine.timezone)
-
-    def _send_whole(self, data: bytes, progress: Progress) -> None:
-        handler = self._handler
-        self._head(200, progress)
-        if data and (encoding := self._encoding()):
-            packer = compressor(encoding)
-            data = packer.compress(data) + packer.finish()
-            handler.send_header("Content-Encoding", encoding)
-        handler.send_header("Content-Length", str(len(data)))
-        self._started = True
-        handler.end_headers()
-        handler.wfile.write(data)
-        handler.wfile.flush()
-
-    def _send_streaming(self, held: list[bytes], pieces: Iterator[bytes], progress: Progress) -> None:
-        handler = self._handler
-        self._tag = secrets.token_hex(8)
-        self._head(200, progress)
-        handler.send_header("X-ClickHouse-Exception-Tag", self._tag)
-        handler.send_header("Transfer-Encoding", "chunked")
-        encoding = self._encoding()
-        packer = compressor(encoding) if encoding else None
-        if encoding:
-            handler.send_header("Content-Encoding", encoding)
-        self._started = True
-        handler.end_headers()
-        try:
-            for piece in held:
-                self._chunk(packer.compress(piece) if packer else piece)
-            held.clear()
-            for piece in pieces:
-                self._chunk(packer.compress(piece) if packer else piece)
-        except ClickHouseError as error:
-            # The status is gone: say it at the end of the data, as ClickHouse does, and break the connection off.
-            log.warning("query %s of %s failed in its middle: %d %s", self._id, self._user, error.code, error.name)
-            text = error.body(self._server.engine.version)
-            tag = self._tag.encode()
-            last = b"\r\n__exception__\r\n" + tag + b"\r\n" + text + b"%d " % len(text) + tag + b"\r\n__exception__\r\n"
-            self._chunk(packer.compress(last) + packer.finish() if packer else last)
-            handler.wfile.flush()
-            handler.close_connection = True
-            return
-        if packer:
-            self._chunk(packer.finish())
-        handler.wfile.write(b"0\r\n\r\n")
-        handler.wfile.flush()
-
-    def _chunk(self, data: bytes) -> None:
-        if data:
-            self._handler.wfile.write(b"%x\r\n" % len(data) + data + b"\r\n")
-
-    def _fail(self, error: ClickHouseError) -> None:
-        handler = self._handler
-        level = logging.WARNING if error.status >= 500 else logging.INFO
-        log.log(level, "query %s of %s failed: %d %s", self._id, self._user, error.code, error.name)
-        if self._started:
-            handler.close_connection = True
-            return
-        if error.message.startswith("default: "):
-            # The engine knows one user with two roles; to the world they are two users.
-            error.message = self._user + error.message.removeprefix("default")
-        body = error.body(self._server.engine.version)
-        handler.send_response(error.status)
-        handler.send_header("Content-Type", "text/plain; charset=UTF-8")
-        handler.send_header("X-ClickHouse-Exception-Code", str(error.code))
-        handler.send_header("X-ClickHouse-Query-Id", self._id)
-        if error.status == 401:
-            handler.send_header("WWW-Authenticate", 'Basic realm="ClickHouse server HTTP API"')
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-        handler.wfile.flush()

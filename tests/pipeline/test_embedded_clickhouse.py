@@ -21,8 +21,9 @@ import clickhouse_connect
 import lz4.frame
 import pytest
 import zstandard
+from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, StreamFailureError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, StreamFailureError
 
 from tests.pipeline.embedded_clickhouse import ROOT, WRITER, WRITER_PASSWORD, Server, command, environment
 
@@ -288,6 +289,40 @@ def test_a_bad_row_refuses_the_whole_block(server: Server, table: str) -> None:
     answer = server.write(b'{"a":1}\n{"a":"nope"}\n', query=f"INSERT INTO {table} FORMAT JSONEachRow")
     assert answer.status == 400
     assert count(server, table) == 0
+
+
+def test_a_refused_insert_tells_why_even_when_the_client_is_still_sending(server: Server) -> None:
+    for compress in (False, "lz4"):
+        client = server.client(compress=compress)
+        types = [get_from_name("UInt64")]
+        with pytest.raises(DatabaseError) as failure:
+            client.insert(
+                "nope", [list(range(2_000_000))], ["a"], "yangguang", column_types=types, column_oriented=True
+            )
+        assert failure.value.code == 60
+        client.close()
+
+
+def test_a_connection_serves_on_after_an_error(server: Server, table: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    for body, status in ((b"x" * 3_000_000, 400), (b"1\tx\n", 200)):
+        connection.request("POST", f"/?query=INSERT+INTO+{table}+(a,s)+FORMAT+TSV", body, WRITER)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+        assert connection.sock is not None  # kept, not reopened
+    connection.close()
+
+
+def test_http_1_0_clients_get_the_whole_result(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"GET /?query=SELECT+*+FROM+numbers(1000000) HTTP/1.0\r\n\r\n")
+        received = b""
+        while data := connection.recv(1 << 20):
+            received += data
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"chunked" not in head
+    assert body.count(b"\n") == 1_000_000
 
 
 def test_one_native_block_becomes_one_part(server: Server, table: str) -> None:
