@@ -131,7 +131,12 @@ class KafkaDoor:
     def _drop_producers(self) -> None:
         producers, self._producers = self._producers, {}
         for producer in producers.values():
-            producer.close(timeout=1)
+            try:
+                producer.close(timeout=1)
+            except KafkaError as error:
+                _log.warning(
+                    "Kafka at %s: the connection was closed with records on their way: %s", self._bootstrap, error
+                )
 
     def close(self) -> None:
         """Closes the connections."""

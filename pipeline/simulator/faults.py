@@ -11,12 +11,11 @@ import orjson
 
 from pipeline.simulator.chance import chance, positions
 from pipeline.simulator.invalid import break_event
-from pipeline.simulator.moments import DAY, MINUTE, SECOND
+from pipeline.simulator.moments import MINUTE, SECOND
 from pipeline.simulator.options import FaultRates
 from pipeline.simulator.records import key_of
 from pipeline.simulator.source import Draft, Source
 
-LATE_MAX: Final = 3 * DAY
 EXTRA_MAX: Final = 31 * MINUTE + 90 * SECOND
 """How much later than the last of its events a cell's duplicates and broken events arrive at the most."""
 
@@ -34,6 +33,12 @@ class Arrival(NamedTuple):
     reason: str | None
     fault: str | None
     connection: int
+
+
+def _encoded(event: dict[str, Any]) -> bytes:
+    """Compact JSON in a buffer of its own size: the one that comes from the encoder takes ten times as much memory,
+    which counts where records wait."""
+    return bytes(memoryview(orjson.dumps(event)))
 
 
 def may_be_late(source: Source, cell: int, rate: float) -> bool:
@@ -54,7 +59,7 @@ def arrivals(source: Source, order: tuple[int, int], drafts: list[Draft], rates:
     doubled = positions(rng, rates.duplicate, size)
     conflicting = positions(rng, rates.conflict, size)
     broken = positions(rng, rates.invalid, size)
-    late_by = {place: _lateness(chance(source.options.seed, "lateness", source.name, cell, place)) for place in late}
+    late_by = {place: _lateness(source, cell, place) for place in late}
     swapped_by = {place: int((5 + rng.random() * 85) * SECOND) for place in swapped}
     result = []
     for place, (moment, topic, event) in enumerate(drafts):
@@ -65,20 +70,20 @@ def arrivals(source: Source, order: tuple[int, int], drafts: list[Draft], rates:
         if place in late_by:
             arrival, fault = moment + late_by[place], "late"
         if arrival >= cut:
-            value = orjson.dumps(event)
+            value = _encoded(event)
             result.append(Arrival(arrival, rank, cell, place, topic, key_of(event), value, None, fault, 0))
     extra = size
     for place in doubled:
         moment, topic, event = drafts[place]
         arrival = moment + SECOND + int(rng.random() ** 2 * 30 * MINUTE)
         connection = rng.randrange(2)
-        value = orjson.dumps(event)
+        value = _encoded(event)
         result.append(Arrival(arrival, rank, cell, extra, topic, key_of(event), value, None, "duplicate", connection))
         extra += 1
     for place in conflicting:
         moment, topic, event = drafts[place]
         arrival = moment + SECOND + int(rng.random() * MINUTE)
-        value = orjson.dumps(_contradict(event, rng))
+        value = _encoded(_contradict(event, rng))
         result.append(Arrival(arrival, rank, cell, extra, topic, key_of(event), value, None, "conflict", 0))
         extra += 1
     for place in broken:
@@ -95,9 +100,10 @@ def broken_arrival(one: Draft, order: tuple[int, int, int], rng: Random, reason:
     return Arrival(one.arrival, *order, wrong.topic, key_of(event), wrong.value, str(wrong.reason), "invalid", 0)
 
 
-def _lateness(rng: Random) -> int:
-    """Five minutes to three days, most of them hours."""
-    return min(LATE_MAX, int(5 * MINUTE + rng.lognormvariate(4.6, 1.5) * MINUTE))
+def _lateness(source: Source, cell: int, place: int) -> int:
+    """From five minutes to what the source allows, a median of one and a half hours."""
+    rng = chance(source.options.seed, "lateness", source.name, cell, place)
+    return min(source.late_max, int(5 * MINUTE + rng.lognormvariate(4.6, 1.5) * MINUTE))
 
 
 def _contradict(event: dict[str, Any], rng: Random) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pipeline.simulator.chance import chance, poisson
 from pipeline.simulator.city import City
 from pipeline.simulator.incidents import Incident
-from pipeline.simulator.moments import MINUTE, day_number, iso, minute_of_day
+from pipeline.simulator.moments import HOUR, MINUTE, day_number, iso, minute_of_day
 from pipeline.simulator.options import SimulationOptions
 from pipeline.simulator.source import Draft, Source, draft
 from schemas.camera import Heartbeat
@@ -30,6 +30,7 @@ class HeartbeatSource(Source):
     name = "heartbeat"
     unit = MINUTE
     settled = 5 * MINUTE
+    late_max = HOUR  # a camera keeps no more; and a later start would have to draw days of heartbeats again
 
     def __init__(self, options: SimulationOptions, city: City) -> None:
         super().__init__(options)

@@ -29,10 +29,12 @@ OPERATORS: Final[Mapping[str, int]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class FaultRates:
-    """Shares of all events, 0 to 1. The late come minutes to days late; the duplicate come again byte for byte, half of
-    them on another connection; the out of order come up to 90 s late, behind later events of the same entity; to the
-    invalid there is a good event besides, so nothing is missing without them; the conflicting come again under the
-    same id with other content; the unregistered are orders of operators that the registry does not know."""
+    """Shares of all events, 0 to 1.
+
+    The late come minutes to days late, heartbeats up to an hour. The duplicate come again byte for byte, half of them
+    on another connection. The out of order come up to 90 s late, behind later events of the same entity. The invalid
+    come besides the good ones, so nothing is missing without them. The conflicting come again under the same id with
+    other content. The unregistered are orders of operators that the registry does not know."""
 
     late: float = 0.001
     duplicate: float = 0.002

@@ -31,15 +31,18 @@ _REASONS: Final = {
     "withdrawn": "商家撤回授权",
 }
 _KITCHEN_MOVES: Final = (
-    # from, to, share of them a day
+    # from, to, share of them a day; in balance when about 93 of 100 are active
     ("active", "degraded", 0.004),
+    ("active", "pending", 0.0012),
     ("active", "withdrawn", 0.0002),
-    ("degraded", "active", 0.06),
+    ("degraded", "active", 0.03),
     ("pending", "active", 0.06),
-    ("none", "pending", 0.04),
-    (None, "pending", 0.02),
+    ("none", "pending", 0.01),
+    (None, "pending", 0.004),
     ("withdrawn", "pending", 0.03),
 )
+_REPAIRED_SOON: Final = 0.75
+"""The share of kitchens that degrade and come back within a day and a half."""
 
 
 class RegistrySource(Source):
@@ -198,9 +201,9 @@ class RegistrySource(Source):
         if self._kitchens[name] == source and self._records[name]["status"] != "closed":
             self._kitchens[name] = target
             yield self._kitchen_draft(self._operators[name], target, time)
-            if (source, target) == ("active", "degraded"):  # most come back within a day and a half
-                hours = chance(self.options.seed, "repair", name, time).random() ** 2 * 36
-                self._push(time + 40 * MINUTE + int(hours * HOUR), "kitchen", name, target, source)
+            rng = chance(self.options.seed, "repair", name, time)
+            if (source, target) == ("active", "degraded") and rng.random() < _REPAIRED_SOON:
+                self._push(time + 40 * MINUTE + int(rng.random() ** 2 * 36 * HOUR), "kitchen", name, target, source)
 
     def _do_village(self, time: int, place: int, canteen: str) -> Iterator[Draft]:
         self._villages[place]["served_by"] = canteen

@@ -14,7 +14,7 @@ import orjson
 from pipeline.simulator.banquets import BanquetSource
 from pipeline.simulator.chance import chance
 from pipeline.simulator.city import City, build_city
-from pipeline.simulator.faults import EXTRA_MAX, LATE_MAX, Arrival, arrivals, broken_arrival, may_be_late
+from pipeline.simulator.faults import EXTRA_MAX, Arrival, arrivals, broken_arrival, may_be_late
 from pipeline.simulator.findings import FindingSource
 from pipeline.simulator.heartbeats import HeartbeatSource
 from pipeline.simulator.moments import MINUTE, iso, to_datetime, to_us
@@ -164,7 +164,7 @@ class Simulation:
     def _first_cell(self, source: Source) -> int:
         if source.remembers or self._since == self.options.origin:
             return source.first()
-        reach = source.settled + EXTRA_MAX + LATE_MAX + self._delay_max
+        reach = source.settled + EXTRA_MAX + source.late_max + self._delay_max
         return max(source.first(), source.number_at(self._since - reach))
 
     def _draw_cell(self, rank: int, source: Source, number: int) -> None:

@@ -39,12 +39,14 @@ class Source:
     """One source of events.
 
     `unit` is the length of a cell, `lead` how long before its cell an event may arrive, `settled` how long after the
-    cell's beginning the last of its events arrives, but for faults; all in microseconds."""
+    cell's beginning the last of its events arrives, but for faults, `late_max` how late the fault `late` may make it,
+    `past` how long before the start of the city's life its cells begin; all in microseconds."""
 
     name: ClassVar[str]
     unit: ClassVar[int] = MINUTE
     lead: ClassVar[int] = 0
     settled: ClassVar[int] = HOUR
+    late_max: ClassVar[int] = 3 * DAY
     past: ClassVar[int] = 0
     remembers: ClassVar[bool] = False
     """Whether the cells have to be played in order from the first one."""

@@ -230,6 +230,31 @@ def test_a_closed_shop_gets_no_orders_and_the_next_one_in_its_place_does() -> No
     assert any(orders[name] for name in heirs)
 
 
+def test_kitchens_come_and_go_but_their_share_stays_near_the_target() -> None:
+    registry = Simulation(FULL)._sources[0]
+    kitchens: dict[str, str] = {}
+    active: dict[str, bool] = {one.operator_id: False for one in full_city().of_kind("takeaway")}
+    slots = {one.operator_id for one in full_city().of_kind("takeaway") if one.weight > 0}
+    awake = set(slots)
+    changes: Counter[str] = Counter()
+    for number in (None, *range(registry.first(), registry.first() + 120)):
+        for one in registry.opening() if number is None else registry.cell(number):
+            data = one.event["data"]
+            name = data.get("operator_id", "")
+            if "state" in data:
+                kitchens[name] = data["state"]
+                changes[data["state"]] += number is not None
+            elif name.startswith("tw-"):
+                active[name] = data["status"] == "active"
+                if name.count("-") == 2:
+                    awake.add(name)
+        licensees = [name for name in awake if active[name]]
+        assert 0.90 < sum(kitchens.get(name) == "active" for name in licensees) / len(licensees) < 0.96
+        assert 0.97 * len(slots) < len(licensees) < 1.03 * len(slots)
+    assert changes["degraded"] > 300
+    assert set(changes) == {"active", "degraded", "pending", "withdrawn", "none"}
+
+
 def test_a_simulation_that_begins_after_changes_of_shops_knows_them() -> None:
     options = SimulationOptions(start=START, orders_per_day=5_000, cameras=0, history=False)
     since, end = START + timedelta(days=8), START + timedelta(days=8, hours=2)

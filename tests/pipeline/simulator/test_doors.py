@@ -35,6 +35,7 @@ from tests.pipeline.simulator.cities import ALL_FAULTS, START, small, verdict
 
 SOME = list(simulate(small(faults=replace(ALL_FAULTS, invalid=0.3)), None, START + timedelta(hours=1)))
 PATIENCE_S = 60
+Broker = tuple[str, "subprocess.Popen[bytes]"]
 
 
 class Gateway(http.server.BaseHTTPRequestHandler):
@@ -196,7 +197,7 @@ def test_a_file_gives_back_every_record_and_the_ledger_says_which_are_invalid() 
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), unused_port())
     kafka.fetch()
     log = Path(kafka.home).with_suffix(".log")
@@ -204,7 +205,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(kafka.command(), stdout=output, stderr=subprocess.STDOUT)
     try:
         create_topics(kafka.bootstrap, process)
-        yield kafka.bootstrap
+        yield kafka.bootstrap, process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_S)
@@ -223,11 +224,14 @@ def create_topics(bootstrap: str, process: "subprocess.Popen[bytes]") -> None:
         return
 
 
-def test_through_kafka_every_record_arrives_with_its_bytes_key_and_topic(broker: str) -> None:
-    door = KafkaDoor(broker)
+def test_through_kafka_every_record_arrives_with_its_bytes_key_and_topic(broker: Broker) -> None:
+    bootstrap, _ = broker
+    door = KafkaDoor(bootstrap)
     door.send(SOME)
     door.close()
-    consumer = KafkaConsumer(*STREAMS, bootstrap_servers=broker, auto_offset_reset="earliest", consumer_timeout_ms=5000)
+    consumer = KafkaConsumer(
+        *STREAMS, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=5000
+    )
     arrived: Counter[tuple[str, bytes | None, bytes]] = Counter()
     for message in consumer:
         arrived[message.topic, message.key, message.value or b""] += 1
@@ -235,6 +239,32 @@ def test_through_kafka_every_record_arrives_with_its_bytes_key_and_topic(broker:
             break
     consumer.close()
     assert arrived == Counter(tuple(one.record) for one in SOME)
+
+
+class StopsInTheWait(threading.Event):
+    """Is set as soon as it is asked for the second time: the first time is before anything was sent."""
+
+    asked = 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return self.asked > 1
+
+
+def test_a_broker_that_does_not_answer_does_not_hold_up_a_stop(broker: Broker) -> None:
+    bootstrap, process = broker
+    stop = StopsInTheWait()
+    door = KafkaDoor(bootstrap, stop)
+    door.send(SOME[:1])
+    stop.asked = 0
+    process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(DoorStoppedError, match=bootstrap):
+            door.send(SOME[:10])
+        door.close()
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert stop.asked == 2
 
 
 def test_the_samples_hold_what_the_doors_have_to_bear() -> None:
