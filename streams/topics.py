@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -11,12 +12,17 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from schemas.catalogue import AGGREGATED_TOPIC, ALERTS_TOPIC, LANDED_TOPIC, REJECTED_TOPIC, STREAMS
+from streams.stall import Position
 
 log: Final = logging.getLogger(__name__)
 
 _DAY_MS: Final = 86_400_000
 REJECTED_RETENTION_DAYS: Final = 30
 """Raw bytes of rejected events are personal data: they are kept this long and nowhere else."""
+
+
+WORKER_TOPICS: Final = (*STREAMS, REJECTED_TOPIC, LANDED_TOPIC, AGGREGATED_TOPIC)
+"""What the workers' group reads."""
 
 
 def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
@@ -37,6 +43,16 @@ def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
         topic(AGGREGATED_TOPIC, 1, retention_ms=_DAY_MS),
         topic(ALERTS_TOPIC, 1, retention_ms=90 * _DAY_MS),
     ]
+
+
+def group_members(servers: str, group: str) -> int:
+    """Members of a consumer group that has settled; 0 while it is empty or rebalancing. Raises KafkaError."""
+    admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
+    try:
+        described = admin.describe_groups([group])[group]
+        return len(described["members"]) if described["group_state"] == "Stable" else 0
+    finally:
+        admin.close()
 
 
 def ensure_topics(servers: str, partitions: int = 4, replication: int = 1, patience: float = 60.0) -> list[str]:
@@ -86,6 +102,16 @@ class Offsets:
         """Committed offset of the group in every partition of the topic; 0 where nothing was committed. Blocking."""
         partitions = [TopicPartition(topic, one) for one in self._consumer.partitions_for_topic(topic) or ()]
         return {one.partition: self._consumer.committed(one) or 0 for one in partitions}
+
+    def positions_now(self, topics: Iterable[str]) -> dict[str, Position]:
+        """What the group has committed of each topic and what is there, summed over partitions. Blocking."""
+        positions = {}
+        for topic in topics:
+            ends, committed = self.ends_now(topic), self.committed_now(topic)
+            starts = self._consumer.beginning_offsets([TopicPartition(topic, one) for one in ends])
+            done = sum(max(committed[one], starts[TopicPartition(topic, one)]) for one in ends)
+            positions[topic] = Position(done, sum(ends.values()))
+        return positions
 
     def close(self) -> None:
         """Closes the connection."""

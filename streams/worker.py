@@ -183,7 +183,7 @@ class _Stages:
         async for message in _messages(stream):
             self._to_aggregate.append(message)
             while len(self._to_aggregate) > JOIN_MESSAGES:
-                await asyncio.sleep(TICK_SECONDS)
+                await asyncio.sleep(TICK_SECONDS)  # the other side drains a list, not a queue
 
     async def _aggregate_ticks(self) -> None:
         await self._opened()

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `yangguang`."""
+
+from pipeline.cli import main
+
+main()

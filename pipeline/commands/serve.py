@@ -1,0 +1,80 @@
+"""The long-running parts: worker, gateway, notifier."""
+
+import logging
+import sys
+
+import click
+import faust
+
+from pipeline.settings import Settings, load_settings
+from sinks.notify.channel import Channel
+from sinks.notify.console import ConsoleChannel
+from sinks.notify.webhook import WebhookChannel
+from streams.app import App
+from streams.notify import create_notifier
+from streams.topics import ensure_topics
+from streams.worker import create_worker
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """The channels of yangguang.toml; the console where it names none."""
+    configured = settings.configuration().channel
+    made: list[Channel] = [
+        WebhookChannel(name, one.url or "") if one.type == "webhook" else ConsoleChannel(name)
+        for name, one in configured.items()
+    ]
+    return made or [ConsoleChannel("console")]
+
+
+@click.command()
+@click.option("--name", default="worker", show_default=True, help="Client id at Kafka, to tell workers apart.")
+def worker(name: str) -> None:
+    """Run one worker: land, aggregate, alert. Start as many as there are partitions to share."""
+    settings = load_settings()
+    options = settings.worker_options()
+    catalogue = settings.configuration().catalogue()
+    ensure_topics(settings.servers, settings.partitions, settings.replication)
+    _run(create_worker(options, catalogue, name))
+
+
+@click.command()
+def notifier() -> None:
+    """Run the notifier: it delivers what fires and what resolves to the channels of yangguang.toml."""
+    settings = load_settings()
+    ensure_topics(settings.servers, settings.partitions, settings.replication)
+    _run(create_notifier(settings.worker_options(), channels(settings)))
+
+
+@click.command()
+def gateway() -> None:
+    """Run the HTTP gateway: POST /v1/events, rates, alerts and the dashboard."""
+    from pipeline.gateway import run  # noqa: PLC0415 # only this part needs the web framework
+
+    run(load_settings())
+
+
+def _run(app: App) -> None:
+    """Runs a Faust app until SIGTERM or SIGINT."""
+    logging.getLogger().handlers.clear()
+    faust.Worker(
+        app,
+        loglevel="INFO",
+        logging_config=_logging(),
+        redirect_stdouts=False,
+        quiet=True,
+        daemon=True,
+    ).execute_from_commandline()
+    sys.exit(0)
+
+
+def _logging() -> dict[str, object]:
+    """Faust's own chatter only from warnings on; ours from info on; one line each, to stderr."""
+    quiet = ("faust", "mode", "aiokafka", "kafka", "clickhouse_connect")
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {name: {"level": "WARNING"} for name in quiet},
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+    }
