@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.embedded.clickhouse_config import words
+from pipeline.embedded.clickhouse_config import ANALYST_PRIORITY, words
 from pipeline.embedded.clickhouse_errors import ClickHouseError
 
 log = logging.getLogger("yangguang.clickhouse")
@@ -138,7 +138,7 @@ class Session:
             self.execute("USE `" + database.replace("\\", "\\\\").replace("`", "\\`") + "`")
         if user == "analyst":
             # In this order: the profile's constraints also bind what would come after them.
-            self.set({**self._limits, "readonly": "2"})
+            self.set({**self._limits, "priority": ANALYST_PRIORITY, "readonly": "2"})
             self.set({"profile": "analyst"})
         self.set(settings)
         self.progress = Progress()
