@@ -347,7 +347,7 @@ class _Screen:
         address = self._settings.analyst
         head = (
             f"yangguang 阳光 · dashboard http://{LOOPBACK}:{self._settings.http_port}/ · "
-            f"Kafka {self._settings.servers} · ClickHouse http://{address.host}:{address.port}/ (analyst) · Ctrl-C stops"
+            f"Kafka {self._settings.servers} · ClickHouse http://{address.host}:{address.port}/ · Ctrl-C stops"
         )
         parts: list[Any] = [head, rates_table(rates, "诸暨市 rates")]
         parts.append(alerts_table(alerts, "alerts") if alerts else "no alerts")

@@ -1,0 +1,49 @@
+# yangguang: `make` lists what there is.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint format bench doctor lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Python 3.11 is needed, this is %d.%d: set PYTHON=/path/to/python3.11" % v)'
+	@echo "making the virtual environment from requirements.lock (about 1.4 GB, a minute or two)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: $(STAMP) ## Run everything on this machine until Ctrl-C (ARGS="--workers 2 --no-simulate ...")
+	@exec $(BIN)/yangguang up $(ARGS)
+
+test: $(STAMP) ## Run the whole test suite on real Kafka and ClickHouse (PYTEST_ARGS="-k land")
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## Put the code into form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure the landing of events against named peers
+	@$(BIN)/yangguang bench land
+
+doctor: $(STAMP) ## Check every part of a running system
+	@$(BIN)/yangguang doctor
+
+lock: ## Renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --all-extras --upgrade --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+	  --output-file requirements.lock
+
+clean: ## Delete the virtual environment and caches; data in .yangguang stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
