@@ -57,7 +57,7 @@ _COMMON = {
     "default_normal_view_sql_security": "DEFINER",
     "storage_file_read_method": "pread",
     # Of two queries that run, the one with the greater number pauses: analysts wait for the writer's inserts, but not
-    # for ever for his long queries. With 4 long queries of analysts on 2 cores an insert took 75 ms instead of 280.
+    # for ever for his long queries. With 4 long queries of analysts on 2 cores an insert took 75-120 ms instead of 280.
     "priority": "1",
     "low_priority_query_wait_time_ms": "200",
 }

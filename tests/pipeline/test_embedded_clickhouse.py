@@ -427,10 +427,10 @@ def test_the_engine_features_of_the_pipeline_work(server: Server) -> None:
         "SET ROLE analyst",
         "INSERT INTO yangguang.x SELECT a FROM input('a Int32') FORMAT TSV\n1\n",
         "INSERT INTO yangguang.x FROM INFILE '/etc/passwd' FORMAT LineAsString",
-        "SELECT 1 INTO OUTFILE '/tmp/yangguang-outfile'",
+        "SELECT 1 INTO OUTFILE '/nowhere/outfile'",
         "SELECT * FROM file('/etc/passwd', 'LineAsString')",
         "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')",
-        "INSERT INTO FUNCTION file('/tmp/yangguang-file', 'CSV', 'a Int32') VALUES (1)",
+        "INSERT INTO FUNCTION file('/nowhere/file', 'CSV', 'a Int32') VALUES (1)",
         "CREATE TABLE yangguang.k (a Int32) ENGINE = Kafka SETTINGS kafka_broker_list = 'x:1', kafka_topic_list = 't',"
         " kafka_group_name = 'g', kafka_format = 'CSV'",
         "CREATE TABLE yangguang.f (a Int32) ENGINE = File(CSV)",
