@@ -1,0 +1,98 @@
+"""The Kafka and ClickHouse that are measured against: running ones where the settings name them, else own ones.
+
+Own ones live in a temporary home on free ports and are gone afterwards.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pipeline.child import dying_with_this_process
+from pipeline.embedded.clickhouse import WRITER_PASSWORD
+from pipeline.embedded.kafka import EmbeddedKafka
+from pipeline.ports import free_port_near
+from pipeline.settings import LOOPBACK, Settings
+from sinks.clickhouse.client import Address
+
+_READY_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 10.0
+
+
+class BenchError(Exception):
+    """A measurement that cannot be made, in one sentence that says what to do."""
+
+
+class Services(NamedTuple):
+    """Where the services are; process ids only of own ones."""
+
+    kafka: str
+    clickhouse: Address
+    kafka_pid: int | None
+    clickhouse_pid: int | None
+
+    @property
+    def own(self) -> bool:
+        """Whether both were started for this measurement and hold nothing else."""
+        return self.kafka_pid is not None and self.clickhouse_pid is not None
+
+
+@contextmanager
+def services(settings: Settings, home: Path) -> Iterator[Services]:
+    """Services for the time of the context. Raises BenchError, KafkaError or PortTakenError where one cannot start."""
+    with ExitStack() as stack:
+        kafka, kafka_pid = settings.kafka, None
+        if kafka is None:
+            broker = EmbeddedKafka(home / "kafka", free_port_near(21_000 + os.getpid() % 4_000 * 2))
+            broker.fetch()
+            kafka_pid = stack.enter_context(_process(broker.command(), home / "kafka.log")).pid
+            broker.wait_ready(_READY_SECONDS)
+            kafka = broker.bootstrap
+        if settings.clickhouse is not None:
+            yield Services(kafka, settings.writer, kafka_pid, None)
+            return
+        password = secrets.token_hex(16)
+        command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--data", str(home / "clickhouse")]
+        log = home / "clickhouse.log"
+        server = stack.enter_context(_process([*command, "--port", "0"], log, {WRITER_PASSWORD: password}))
+        assert server.stdout is not None
+        line = server.stdout.readline().decode()
+        if not line.startswith("listening on"):
+            raise BenchError(f"the embedded ClickHouse does not start ({last_line(log)}); mend that and try again")
+        port = int(line.rpartition(":")[2])
+        yield Services(kafka, Address(LOOPBACK, port, "writer", password), kafka_pid, server.pid)
+
+
+@contextmanager
+def _process(
+    command: list[str], log: Path, variables: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is stopped at the end; with `variables` its standard output is a pipe, else it goes to the log."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            dying_with_this_process(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if variables else output,
+            stderr=output,
+            env=os.environ | (variables or {}),
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log, for an error message."""
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+    return lines[-1][:200] if lines else "its log is empty"
