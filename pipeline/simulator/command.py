@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import click
 
+from pipeline.settings import load_settings
 from pipeline.simulator.doors import Door, DoorError, FileDoor, HttpDoor, KafkaDoor
 from pipeline.simulator.incidents import KEYS, Incident, IncidentError, parse_incident
 from pipeline.simulator.moments import SHANGHAI
@@ -124,13 +125,17 @@ def options_from(
 
 @click.command("simulate")
 @city_options
-@click.option("--kafka", envvar="YANGGUANG_KAFKA", help="Send to Kafka at host:port (the default, 127.0.0.1:9092).")
+@click.option("--kafka", help="Send to Kafka at host:port; the default is the Kafka of the settings.")
 @click.option("--http", help="Send through the gateway at this URL.")
 @click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write NDJSON to a file, - for stdout.")
 @click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="With --out: which lines are invalid.")
 @click.option("--from", "start", type=_Moment(), help="Start of the city's life; 24 hours ago if not given.")
 @click.option("--to", "end", type=_Moment(), help="Stop before this moment; without it go on in real time.")
-@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File that remembers what was reached.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that remembers what was reached; city.json in the home unless --from is given.",
+)
 @click.option("--speed", type=click.FloatRange(0.01), help="Times real time, up to now; full speed if not given.")
 def simulate_command(
     *,
@@ -149,10 +154,13 @@ def simulate_command(
         raise click.UsageError("--out writes a finished span: give --to, and no other place to send to")
     if ledger is not None and out is None:
         raise click.UsageError("--ledger says which lines of a file are invalid: give --out too")
+    settings = load_settings()
+    if state is None and start is None:
+        state = settings.home / "city.json"
     options = options_from(start or datetime.now(UTC) - _BACKFILL, **city)
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
-        door = _door(stack, stop, kafka, http, out=out, ledger=ledger)
+        door = _door(stack, stop, kafka or settings.servers, http, out=out, ledger=ledger)
         for name in (signal.SIGINT, signal.SIGTERM):
             stack.callback(signal.signal, name, signal.signal(name, lambda *_: stop.set()))
         try:
@@ -160,7 +168,7 @@ def simulate_command(
                 _send_span(door, options, end, stop)
             else:
                 run_backfill_and_realtime(
-                    door, options, stop=stop, state_file=state, on_progress=_show_progress, speed=speed
+                    door, options, stop=stop, state_file=state, on_progress=_Screen().show, speed=speed
                 )
         except (DoorError, StateError) as error:
             raise click.ClickException(str(error)) from error
@@ -171,7 +179,7 @@ def simulate_command(
 def _door(
     stack: contextlib.ExitStack,
     stop: threading.Event,
-    kafka: str | None,
+    kafka: str,
     http: str | None,
     *,
     out: str | None,
@@ -184,7 +192,7 @@ def _door(
     elif http is not None:
         door = HttpDoor(http, stop)
     else:
-        door = KafkaDoor(kafka or "127.0.0.1:9092", stop)
+        door = KafkaDoor(kafka, stop)
     stack.callback(door.close)
     return door
 
@@ -195,13 +203,21 @@ def _send_span(door: Door, options: SimulationOptions, end: datetime, stop: thre
         door.send(portion)
 
 
-def _show_progress(progress: Progress) -> None:
-    if progress.phase == "backfill":
-        click.echo(
-            f"simulated up to {progress.reached:%m-%d %H:%M} ({progress.share:.0%}), {progress.sent} records sent, "
-            f"{progress.per_second:.0f}/s",
-            err=True,
-        )
+class _Screen:
+    """Lines on stderr while the past is told; the last one says 100%."""
+
+    def __init__(self) -> None:
+        self._done = False
+
+    def show(self, progress: Progress) -> None:
+        if not self._done:
+            self._done = progress.phase == "realtime"
+            share = 1.0 if self._done else min(0.99, progress.share)
+            click.echo(
+                f"simulated up to {progress.reached:%m-%d %H:%M} ({share:.0%}), {progress.sent} records sent, "
+                f"{progress.per_second:.0f}/s",
+                err=True,
+            )
 
 
 def main() -> None:

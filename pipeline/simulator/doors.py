@@ -134,6 +134,7 @@ class KafkaDoor:
             try:
                 producer.close(timeout=1)
             except KafkaError as error:
+                producer._closed = True  # its destructor would wait once more, and fail loudly
                 _log.warning(
                     "Kafka at %s: the connection was closed with records on their way: %s", self._bootstrap, error
                 )
