@@ -1,0 +1,115 @@
+"""The gateway's routes, and what lives as long as the application: the producer and the reader."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from pipeline.gateway.events import Intake
+from pipeline.gateway.limits import Limits
+from pipeline.gateway.problems import ProblemError, problem
+from pipeline.gateway.producer import Producer
+from pipeline.gateway.reading import Reader, filters_of
+from sinks.clickhouse.client import Address
+
+_RATE_FILTERS: Final = ("indicator", "scope", "scope_id", "window", "status")
+_ALERT_FILTERS: Final = ("state", "indicator", "scope", "scope_id")
+_RATE_ORDER: Final = ("indicator", "scope", "scope_id", "window")
+_ALERT_ORDER: Final = ("since", "alert_id")
+
+
+def create_gateway(kafka: str, clickhouse: Address, limits: Limits | None = None) -> FastAPI:
+    """The application. Kafka and ClickHouse are waited for while it runs; until then /readyz and those who need them
+    are told 503.
+
+    :param kafka: bootstrap servers, separated by commas.
+    :param clickhouse: with the user that may only read.
+    """
+    gateway = _Gateway(kafka, clickhouse, limits or Limits())
+    app = FastAPI(
+        title="yangguang gateway",
+        lifespan=gateway.lifespan,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http, Exception: _answer_bug},
+    )
+    app.state.gateway = gateway
+    app.add_api_route("/v1/events", gateway.events, methods=["POST"], response_class=Response)
+    app.add_api_route("/v1/rates", gateway.rates, response_class=Response)
+    app.add_api_route("/v1/alerts", gateway.alerts, response_class=Response)
+    app.add_api_route("/healthz", gateway.healthz, response_class=Response)
+    app.add_api_route("/readyz", gateway.readyz, response_class=Response)
+    return app
+
+
+class _Gateway:
+    def __init__(self, kafka: str, clickhouse: Address, limits: Limits) -> None:
+        self._kafka = kafka
+        self._clickhouse = clickhouse
+        self._limits = limits
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        self._producer = Producer(self._kafka, self._limits)
+        self._reader = Reader(self._clickhouse)
+        self._intake = Intake(self._producer, self._limits)
+        self._producer.start()
+        self._reader.start()
+        try:
+            yield
+        finally:
+            await self._reader.stop()
+            await self._producer.stop()
+
+    def hurry(self, seconds: float) -> None:
+        """The gateway is about to end: requests that wait for Kafka are answered within so many seconds."""
+        self._producer.hurry(seconds)
+
+    async def events(self, request: Request) -> Response:
+        """Takes one event, a list of events, one event a line, or an event in binary mode."""
+        return await self._intake.post(request)
+
+    async def rates(self, request: Request) -> Response:
+        """Every rate as it is now: view rates_now."""
+        filters = filters_of(request.query_params.multi_items(), _RATE_FILTERS)
+        return _json({"rates": await self._reader.select("rates_now", filters, _RATE_ORDER)})
+
+    async def alerts(self, request: Request) -> Response:
+        """Every alert in its present state: view alerts."""
+        filters = filters_of(request.query_params.multi_items(), _ALERT_FILTERS)
+        return _json({"alerts": await self._reader.select("alerts", filters, _ALERT_ORDER)})
+
+    async def healthz(self) -> Response:
+        """The process lives."""
+        return _json({"status": "alive"})
+
+    async def readyz(self) -> Response:
+        """Kafka and ClickHouse answer."""
+        parts = {"kafka": self._producer.ready, "clickhouse": self._reader.ready}
+        missing = [name for name, ready in parts.items() if not ready]
+        body = {"status": "waiting" if missing else "ready", "missing": missing}
+        return _json(body, HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK)
+
+
+def _json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Moments as ISO 8601 with their offset."""
+    return Response(orjson.dumps(body), status.value, {"Cache-Control": "no-store"}, "application/json")
+
+
+async def _answer_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return error.response()
+
+
+async def _answer_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(HTTPStatus(error.status_code), str(error.detail), error.headers)
+
+
+async def _answer_bug(_request: Request, _error: Exception) -> Response:
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the gateway; its log says more")

@@ -1,0 +1,137 @@
+"""What the gateway reads from ClickHouse, as user analyst: quickly, or not at all."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+import clickhouse_connect
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from pipeline.gateway.problems import ProblemError, unavailable
+from sinks.clickhouse.client import Address, Fault, brief, fault
+from sinks.clickhouse.raw import DATABASE
+
+log: Final = logging.getLogger(__name__)
+
+LATELY_SECONDS: Final = 10.0
+"""An answer of ClickHouse so young counts for the present."""
+
+_PROBE_SECONDS: Final = 2.0
+_QUERY_SECONDS: Final = 10
+_AT_ONCE: Final = 4
+_ERRORS: Final = (ClickHouseError, OSError, aiohttp.ClientError, TimeoutError)
+
+
+class Reader:
+    """Reads views. ClickHouse may be away at any time: then the answer is 503, and the next request asks anew."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._client: AsyncClient | None = None
+        self._connecting = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._answered = float("-inf")
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to ask ClickHouse whether it is there, in the background."""
+        self._watch = asyncio.create_task(self._probe())
+
+    async def stop(self) -> None:
+        """Closes the connections."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        await self._disconnect()
+
+    @property
+    def ready(self) -> bool:
+        """Whether ClickHouse has answered lately."""
+        return asyncio.get_running_loop().time() - self._answered < LATELY_SECONDS
+
+    async def select(
+        self, view: str, filters: Mapping[str, Sequence[str]], order: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """The rows of a view by the names of its columns, where each filter's column has one of its values.
+
+        Raises ProblemError (503) where ClickHouse is away, slow or not as it should be."""
+        conditions = [f"`{name}` IN {{{name}:Array(String)}}" for name in filters]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        sql = f"SELECT * FROM {DATABASE}.{view}{where} ORDER BY {', '.join(f'`{one}`' for one in order)}"
+        try:
+            async with asyncio.timeout(_QUERY_SECONDS), self._turns:
+                result = await (await self._connected()).query(
+                    sql, parameters={name: list(values) for name, values in filters.items()}
+                )
+        except _ERRORS as error:
+            await self._disconnect()
+            if fault(error) is Fault.TRANSIENT:
+                raise unavailable(f"ClickHouse does not answer ({brief(error)}): ask again") from None
+            log.error("ClickHouse refuses to show %s (%s)", view, brief(error))
+            raise unavailable(
+                f"ClickHouse refuses to show {view} ({brief(error)}): run yangguang migrate, or grant the analyst"
+            ) from None
+        self._answered = asyncio.get_running_loop().time()
+        return list(result.named_results())
+
+    async def _connected(self) -> AsyncClient:
+        async with self._connecting:
+            if self._client is None:
+                self._client = await clickhouse_connect.get_async_client(
+                    host=self._address.host,
+                    port=self._address.port,
+                    username=self._address.user,
+                    password=self._address.password,
+                    secure=self._address.secure,
+                    database=DATABASE,
+                    compress="lz4",
+                    autogenerate_session_id=False,
+                    native_codec="rust",
+                    query_limit=0,
+                    tz_mode="aware",
+                    connect_timeout=2,
+                    send_receive_timeout=_QUERY_SECONDS,
+                )
+            return self._client
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(*_ERRORS):
+                await client.close()
+
+    async def _probe(self) -> None:
+        there: bool | None = None
+        while True:
+            try:
+                async with asyncio.timeout(_QUERY_SECONDS):
+                    await (await self._connected()).query("SELECT 1")
+            except _ERRORS as error:
+                await self._disconnect()
+                if there is not False:
+                    log.warning("ClickHouse at %s:%d does not answer (%s)", *self._address[:2], brief(error))
+                there = False
+            else:
+                self._answered = asyncio.get_running_loop().time()
+                if not there:
+                    log.info("ClickHouse at %s:%d answers", *self._address[:2])
+                there = True
+            await asyncio.sleep(_PROBE_SECONDS)
+
+
+def filters_of(query: Sequence[tuple[str, str]], allowed: Sequence[str]) -> dict[str, list[str]]:
+    """Query parameters as filters; a parameter may be given more than once.
+
+    Raises ProblemError (400) for a parameter that is not known, so that a typing error does not show everything."""
+    found: dict[str, list[str]] = {}
+    for name, value in query:
+        if name not in allowed:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"there is no parameter {name[:40]}: use {', '.join(allowed)}")
+        found.setdefault(name, []).append(value)
+    return found

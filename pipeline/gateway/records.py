@@ -1,0 +1,28 @@
+"""A record on its way to Kafka, and where it came to lie."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_OVERHEAD_BYTES = 200
+"""Of one record in Kafka's client: objects that stand for it until it is acknowledged."""
+
+
+class Outgoing(NamedTuple):
+    """What is to be written."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    def size(self) -> int:
+        """The bytes that are held for it, about."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.value) + len(self.key or b"") + headers + _OVERHEAD_BYTES
+
+
+class Stored(NamedTuple):
+    """Where the broker has it, durably."""
+
+    partition: int
+    offset: int

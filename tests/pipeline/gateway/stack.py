@@ -1,0 +1,138 @@
+"""The real parts that the gateway stands between: Kafka, ClickHouse, and the gateway itself as a process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+from kafka import KafkaConsumer, TopicPartition
+
+from pipeline.child import dying_with_this_process
+from pipeline.embedded.kafka import EmbeddedKafka
+from tests.pipeline.embedded_clickhouse import ROOT
+
+READY_S = 60.0
+_START = "from pipeline.gateway import run; from pipeline.settings import load_settings; run(load_settings())"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Broker:
+    """The embedded Kafka in a process that can be killed, stopped for a while, and started again."""
+
+    def __init__(self, home: Path) -> None:
+        self.kafka = EmbeddedKafka(home, free_port())
+        self.kafka.fetch()
+        self.start()
+
+    @property
+    def servers(self) -> str:
+        return self.kafka.bootstrap
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(dying_with_this_process(self.kafka.command()), stdout=subprocess.DEVNULL)
+        self.kafka.wait_ready(READY_S)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
+
+class Found(NamedTuple):
+    """A record as a consumer sees it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: dict[str, str]
+
+
+class Tape:
+    """Reads what was written to topics since it was last asked."""
+
+    def __init__(self, servers: str, topics: tuple[str, ...]) -> None:
+        self._consumer = KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+        self._partitions = [
+            TopicPartition(topic, number) for topic in topics for number in self._consumer.partitions_for_topic(topic)
+        ]
+        self._consumer.assign(self._partitions)
+        self._consumer.seek_to_end()
+        for one in self._partitions:
+            self._consumer.position(one)
+
+    def new(self) -> list[Found]:
+        """All records up to the present ends of the topics."""
+        ends = self._consumer.end_offsets(self._partitions)
+        found: list[Found] = []
+        while any(self._consumer.position(one) < end for one, end in ends.items()):
+            for records in self._consumer.poll(1000).values():
+                for one in records:
+                    headers = {name: value.decode() for name, value in one.headers}
+                    found.append(Found(one.topic, one.partition, one.offset, one.key, one.value, headers))
+        return found
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class Gateway:
+    """The gateway as a process; `log` is its stderr."""
+
+    def __init__(self, home: Path, kafka: str, clickhouse: int, environment: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = home / f"gateway-{self.port}.log"
+        settings = {
+            "YANGGUANG_HOME": str(home),
+            "YANGGUANG_KAFKA": kafka,
+            "YANGGUANG_CLICKHOUSE": f"http://127.0.0.1:{clickhouse}",
+            "YANGGUANG_HTTP_PORT": str(self.port),
+            **(environment or {}),
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                dying_with_this_process([sys.executable, "-c", _START]),
+                cwd=ROOT,
+                env={**os.environ, **settings},
+                stderr=log,
+            )
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30)
+
+    def wait_for(self, path: str, status: int, seconds: float = 30) -> httpx.Response:
+        """The first answer with this status. The condition is what is awaited, the pause only spares the processor."""
+        deadline = time.monotonic() + seconds
+        with self.client() as client:
+            while True:
+                try:
+                    answer = client.get(path)
+                except httpx.TransportError as error:
+                    last: object = error
+                else:
+                    if answer.status_code == status:
+                        return answer
+                    last = answer.text
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, f"{path} gave no {status}: {last}"
+                time.sleep(0.05)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
