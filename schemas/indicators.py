@@ -47,8 +47,8 @@ class Dated(BaseModel):
 class Indicator(BaseModel):
     """One rate or count.
 
-    `where`, `numerator` and `unknown` are SQL conditions over the columns of `relation`; a unit that meets `where` is in
-    the denominator. `counts` tells a number of units from a share of them."""
+    `where`, `numerator` and `unknown` are SQL conditions over the columns of `relation`; a unit that meets `where` is
+    in the denominator. `counts` tells a number of units from a share of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -27,6 +27,9 @@ log: Final = logging.getLogger(__name__)
 EndOffsets = Callable[[str], Awaitable[dict[int, int]]]
 """End offsets of a topic's partitions."""
 
+_ACTIVE_DAYS: Final = "takeaway_active_days"
+_MINUTES_AT_ONCE: Final = 1_440
+_OPERATORS_AT_ONCE: Final = 2_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,6 +84,23 @@ class Aggregator:
         self._end_offsets = end_offsets
         self._clock = clock
         self._active_days = active_days
+
+    async def adopt_settings(self) -> None:
+        """Recomputes what stored aggregates owe to a setting that has another value now."""
+        wanted = str(self._active_days)
+        stored = await aggregates.read_setting(self._store, _ACTIVE_DAYS)
+        if stored == wanted:
+            return
+        if stored is not None:
+            log.warning("takeaway_active_days was %s and is %s: all timelines are computed anew", stored, wanted)
+            minutes = await aggregates.order_minutes(self._store) if self._active_days else []
+            for first in range(0, len(minutes), _MINUTES_AT_ONCE):
+                portion = minutes[first : first + _MINUTES_AT_ONCE]
+                await aggregates.recompute_activity(self._store, portion, None, self._active_days)
+            operators = await aggregates.all_operators(self._store)
+            for first in range(0, len(operators), _OPERATORS_AT_ONCE):
+                await self.timelines(operators[first : first + _OPERATORS_AT_ONCE])
+        await aggregates.write_setting(self._store, _ACTIVE_DAYS, wanted)
 
     async def apply(self, messages: Sequence[Landed]) -> None:
         """Recomputes all that these messages touched, and only then remembers how far their partitions are."""

@@ -3,9 +3,13 @@
 Scaling is starting more workers: Kafka shares out the partitions. Every topic is made beforehand (`streams.topics`).
 """
 
+import functools
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, ParamSpec, cast
 
 import faust
 from faust.types import Message
@@ -14,7 +18,12 @@ from yarl import URL
 from sinks.clickhouse.client import Address
 from streams.transport import RecordListConsumer, RecordListTransport
 
+log: Final = logging.getLogger(__name__)
+Arguments = ParamSpec("Arguments")
+
 GROUP: Final = "yangguang"
+EXIT_FAILED: Final = 70
+"""Exit status after a failure of ours (EX_SOFTWARE of sysexits.h)."""
 _SESSION_SECONDS: Final = 10.0
 
 
@@ -57,6 +66,25 @@ class App(faust.App):
     def lists(self) -> RecordListConsumer:
         """The consumer, with the bookkeeping of lists."""
         return cast(RecordListConsumer, self.consumer)
+
+
+def stopping_on_failure(work: Callable[Arguments, Awaitable[None]]) -> Callable[Arguments, Coroutine[Any, Any, None]]:
+    """The same work, but a failure ends the process, loudly and with nothing committed. Faust would restart an agent
+    that failed, and the records that it held would be passed over."""
+
+    @functools.wraps(work)
+    async def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            await work(*args, **kwargs)
+        except Exception:
+            log.critical(
+                "%s failed and this process stops; nothing unstored is committed", work.__name__, exc_info=True
+            )
+            logging.shutdown()
+            os._exit(EXIT_FAILED)
+
+    run.__qualname__ = work.__name__  # Faust tells agents apart by it
+    return run
 
 
 def create_app(options: Options, client_id: str = "yangguang") -> App:

@@ -7,8 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -24,7 +23,7 @@ from sinks.clickhouse.client import BACKOFF_FIRST_SECONDS, BACKOFF_MAX_SECONDS, 
 from sinks.clickhouse.rejected import record_rejected
 from streams.aggregate import Aggregator, Clock
 from streams.alert import Alerter
-from streams.app import App, Options, RecordListSchema, create_app
+from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import Headers, from_record, headers_of
 from streams.topics import Offsets
@@ -37,7 +36,6 @@ TICK_SECONDS: Final = 0.1
 AGGREGATE_SECONDS: Final = 0.5
 SILENCE_SECONDS: Final = 10.0
 JOIN_MESSAGES: Final = 64
-EXIT_FAILED: Final = 70
 
 
 def create_worker(options: Options, catalogue: Iterable[Indicator], client_id: str = "yangguang") -> App:
@@ -62,38 +60,17 @@ class _Stages:
         self._aggregator: Aggregator | None = None
         self._alerter: Alerter | None = None
         self._to_aggregate: list[Message] = []
+        self._drained = asyncio.Event()
         self._announced: dict[str, datetime] = {}
         self._as_of_moved = asyncio.Event()
         schema = RecordListSchema()
-        app.agent(app.topic(*STREAMS, schema=schema), name="land")(self._guarded(self._land))
-        app.agent(app.topic(REJECTED_TOPIC, schema=schema), name="rejected")(self._guarded(self._rejected))
-        app.agent(app.topic(LANDED_TOPIC, schema=schema), name="aggregate")(self._guarded(self._aggregate))
-        app.agent(app.topic(AGGREGATED_TOPIC, schema=schema), name="alert")(self._guarded(self._alert))
-        app.task()(self._guarded_task(self._land_ticks))
-        app.task()(self._guarded_task(self._aggregate_ticks))
-        app.task()(self._guarded_task(self._alert_ticks))
-
-    def _guarded(self, agent: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-        """An agent whose failure stops the worker, loudly and with nothing committed, instead of being restarted."""
-
-        async def run(stream: Any) -> None:
-            try:
-                await agent(stream)
-            except Exception:
-                _stop(agent.__name__)
-
-        run.__name__ = run.__qualname__ = agent.__name__  # Faust tells agents apart by it
-        return run
-
-    def _guarded_task(self, task: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
-            try:
-                await task()
-            except Exception:
-                _stop(task.__name__)
-
-        run.__name__ = task.__name__
-        return run
+        app.agent(app.topic(*STREAMS, schema=schema), name="land")(stopping_on_failure(self._land))
+        app.agent(app.topic(REJECTED_TOPIC, schema=schema), name="rejected")(stopping_on_failure(self._rejected))
+        app.agent(app.topic(LANDED_TOPIC, schema=schema), name="aggregate")(stopping_on_failure(self._aggregate))
+        app.agent(app.topic(AGGREGATED_TOPIC, schema=schema), name="alert")(stopping_on_failure(self._alert))
+        app.task()(stopping_on_failure(self._land_ticks))
+        app.task()(stopping_on_failure(self._aggregate_ticks))
+        app.task()(stopping_on_failure(self._alert_ticks))
 
     async def _opened(self) -> Store:
         async with self._opening:
@@ -183,13 +160,19 @@ class _Stages:
         async for message in _messages(stream):
             self._to_aggregate.append(message)
             while len(self._to_aggregate) > JOIN_MESSAGES:
-                await asyncio.sleep(TICK_SECONDS)  # the other side drains a list, not a queue
+                self._drained.clear()
+                await self._drained.wait()
 
     async def _aggregate_ticks(self) -> None:
         await self._opened()
         aggregator = cast(Aggregator, self._aggregator)
+        adopted = False
         while not self._app.should_stop:
             messages, self._to_aggregate = self._to_aggregate, []
+            self._drained.set()
+            if not adopted and self._owned(LANDED_TOPIC):
+                await aggregator.adopt_settings()
+                adopted = True
             if messages:
                 await aggregator.apply(
                     [
@@ -245,9 +228,3 @@ async def _messages(stream: Any) -> AsyncIterator[Message]:
     """Messages whose acknowledgement by Faust means nothing: see `RecordListConsumer.landed`."""
     async for event in stream.noack().events():
         yield event.message
-
-
-def _stop(what: str) -> None:
-    log.critical("%s failed and this worker stops; nothing that was not stored is committed", what, exc_info=True)
-    logging.shutdown()
-    os._exit(EXIT_FAILED)

@@ -29,6 +29,8 @@ STYLES: Final = {
     "pending": "yellow",
     "resolved": "green",
 }
+_SIGNS: Final = {">=": "≥", "<=": "≤"}
+_NUMBERS: Final = ("rate", "counted", "unknown", "target")
 _PLACES: Final = ("city", "town", "platform")
 
 
@@ -57,39 +59,45 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+def _table(title: str | None, headings: Sequence[str]) -> Table:
+    """A table that fits 80 columns: numbers to the right, nothing broken over lines."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in _NUMBERS else "left", no_wrap=True)
+    return table
+
+
 def rates_table(rows: Sequence[dict[str, Any]], title: str | None = None) -> Table:
     """Rates as people read them: numerator and denominator beside every share."""
-    table = Table(title=title, title_justify="left", pad_edge=False)
-    for heading in ("indicator", "place", "window", "rate", "counted", "unknown", "target", "status", "as of"):
-        table.add_column(heading, justify="right" if heading in ("rate", "counted", "unknown", "target") else "left")
+    table = _table(title, ("indicator", "place", "window", "rate", "counted", "unknown", "target", "status"))
     for row in rows:
         entry = CATALOGUE.get(row["indicator"])
         counts = bool(entry and entry.counts)
         rate = "-" if row["rate"] is None else f"{row['rate']:g}" if counts else f"{row['rate']:.1%}"
         target = "" if row["target"] is None else f"{row['target']:g}" if counts else f"{row['target']:.0%}"
         table.add_row(
-            f"{entry.name_zh if entry else ''} {row['indicator']}".strip(),
+            row["indicator"],
             place_label(row["scope"], row["scope_id"]),
             row["window"],
             rate,
             str(row["numerator"]) if counts else f"{row['numerator']}/{row['denominator']}",
             str(row["unknown"]),
-            f"{row['comparator']} {target}" if target else "",
+            _SIGNS.get(row["comparator"], "") + target if target else "",
             Text(row["status"], STYLES.get(row["status"], "")),
-            row["as_of"].strftime("%m-%d %H:%M") if row["as_of"] else "-",
         )
+    moments = {row["as_of"] for row in rows if row["as_of"]}
+    if moments:
+        table.caption = f"as of {min(moments):%Y-%m-%d %H:%M}" + (" and later" if len(moments) > 1 else "")
+        table.caption_justify = "left"
     return table
 
 
 def alerts_table(rows: Sequence[dict[str, Any]], title: str | None = None) -> Table:
     """Alerts as people read them."""
-    table = Table(title=title, title_justify="left", pad_edge=False)
-    for heading in ("alert", "place", "window", "state", "since", "rate", "counted", "target"):
-        table.add_column(heading)
+    table = _table(title, ("alert", "place", "window", "state", "since", "rate", "counted", "target"))
     for row in rows:
-        entry = CATALOGUE.get(row["indicator"])
         table.add_row(
-            f"{entry.name_zh if entry else ''} {row['indicator']}".strip(),
+            row["indicator"],
             place_label(row["scope"], row["scope_id"]),
             row["window"],
             Text(row["state"], STYLES.get(row["state"], "")),

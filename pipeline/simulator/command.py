@@ -136,7 +136,11 @@ def options_from(
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that remembers what was reached; city.json in the home unless --from is given.",
 )
-@click.option("--speed", type=click.FloatRange(0.01), help="Times real time, up to now; full speed if not given.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.01),
+    help="Times real time until now is reached; other than 1 needs YANGGUANG_CLOCK=event and --from.",
+)
 def simulate_command(
     *,
     kafka: str | None,
@@ -155,6 +159,8 @@ def simulate_command(
     if ledger is not None and out is None:
         raise click.UsageError("--ledger says which lines of a file are invalid: give --out too")
     settings = load_settings()
+    if speed not in (None, 1) and (settings.clock != "event" or start is None):
+        raise click.UsageError("--speed other than 1 needs YANGGUANG_CLOCK=event and a past start (--from)")
     if state is None and start is None:
         state = settings.home / "city.json"
     options = options_from(start or datetime.now(UTC) - _BACKFILL, **city)

@@ -95,7 +95,8 @@ async def settle_identities(store: Store, model: type[EventData], touched: Touch
         f"    SELECT source, event_id, groupUniqArray((event_time, digest)) AS all,\n"
         f"        argMax((event_time, digest), (event_time, {canonical(model)})) AS winner\n"
         f"    FROM {raw_table(model)}\n    WHERE {where}\n"
-        f"        AND (source, event_id) IN (SELECT arrayJoin(arrayZip({{sources:Array(String)}}, {{ids:Array(String)}})))\n"
+        f"        AND (source, event_id) IN (\n"
+        f"            SELECT arrayJoin(arrayZip({{sources:Array(String)}}, {{ids:Array(String)}}))\n        )\n"
         f"    GROUP BY source, event_id\n) ARRAY JOIN all AS rivals WHERE rivals != winner",
         parameters,
     )
@@ -154,15 +155,16 @@ async def touched_operators(store: Store, touched: Touched) -> frozenset[str]:
 
 
 async def recompute_activity(
-    store: Store, minutes: Collection[int], operators: Collection[str], active_days: int
+    store: Store, minutes: Collection[int], operators: Collection[str] | None, active_days: int
 ) -> None:
-    """Writes, for these operators and minutes of delivery, the minutes at which an order counts as recent.
+    """Writes, for these operators (None: all) and minutes of delivery, the minutes at which an order counts as recent.
 
-    An order's event counts from the first minute after both the event and the delivery until the next event of the order
-    is known or `active_days` times 24 h after the delivery have passed."""
-    if not operators:
+    An order's event counts from the first minute after both the event and the delivery until the next event of the
+    order is known or `active_days` times 24 h after the delivery have passed."""
+    if operators is not None and not operators:
         return
     listed = sorted(minutes)
+    chosen = "" if operators is None else " AND operator_id IN {operators:Array(String)}"
     lapse = first_minute(f"delivered_at + toIntervalDay({active_days})")
     await store.execute(
         f"""INSERT INTO {DATABASE}.order_activity
@@ -183,15 +185,41 @@ SELECT operator_id, minute, arrayDistinct(arrayFlatten(groupArray(spans))), {_ve
         )
         WHERE fulfilment IN ('delivered', 'pickup')
     )
-    WHERE from < until AND operator_id IN {{operators:Array(String)}}
+    WHERE from < until{chosen}
     GROUP BY operator_id, minute
     UNION ALL
     SELECT operator_id, minute, [] FROM {DATABASE}.order_activity
-    WHERE operator_id IN {{operators:Array(String)}} AND minute IN ({", ".join(f"toDateTime({one})" for one in listed)})
+    WHERE minute IN ({", ".join(f"toDateTime({one})" for one in listed)}){chosen}
 )
 GROUP BY operator_id, minute""",
-        {"operators": sorted(operators)},
+        {"operators": sorted(operators or ())},
     )
+
+
+async def order_minutes(store: Store) -> list[int]:
+    """All minutes in which an order was delivered, Unix seconds, ascending."""
+    rows = await store.rows(
+        f"SELECT DISTINCT toUnixTimestamp(toStartOfMinute(delivered_at)) AS minute\n"
+        f"FROM {raw_table(Order)} ORDER BY minute"
+    )
+    return [int(row[0]) for row in rows]
+
+
+async def all_operators(store: Store) -> list[str]:
+    """All operators that the registry has ever named."""
+    rows = await store.rows(f"SELECT DISTINCT operator_id FROM {raw_table(Operator)} ORDER BY operator_id")
+    return [str(row[0]) for row in rows]
+
+
+async def read_setting(store: Store, name: str) -> str | None:
+    """The value with which the stored aggregates were computed; None before any was."""
+    rows = await store.rows(f"SELECT value FROM {DATABASE}.settings FINAL WHERE name = {{name:String}}", {"name": name})
+    return str(rows[0][0]) if rows else None
+
+
+async def write_setting(store: Store, name: str, value: str) -> None:
+    """Remembers with which value the stored aggregates are computed."""
+    await store.insert_rows(f"{DATABASE}.settings", ["name", "value", "set_at"], [[name, value, now()]])
 
 
 async def operator_inputs(store: Store, operators: Collection[str]) -> OperatorInputs:

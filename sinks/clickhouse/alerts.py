@@ -47,7 +47,8 @@ class SeriesPoint(NamedTuple):
 async def marks(store: Store) -> dict[str, Mark]:
     """The marks of the indicators that have an as_of."""
     rows = await store.rows(
-        f"SELECT indicator, toDateTime64(as_of, 0, 'UTC'), stale FROM {DATABASE}.indicator_marks WHERE as_of IS NOT NULL"
+        f"SELECT indicator, toDateTime64(as_of, 0, 'UTC'), stale\n"
+        f"FROM {DATABASE}.indicator_marks WHERE as_of IS NOT NULL"
     )
     return {code: Mark(_utc(as_of), bool(stale)) for code, as_of, stale in rows}
 
@@ -148,21 +149,28 @@ async def last_transitions(store: Store) -> list[dict[str, Any]]:
 
 
 async def record(store: Store, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes the rows of one evaluation as one block, so that states and transitions are there together or not at all."""
+    """Writes the rows of one evaluation as one block: states and transitions are there together or not at all."""
     if rows:
         await store.insert(
             f"{DATABASE}.alert_log", LOG_COLUMNS, LOG_TYPES, [[row[name] for row in rows] for name in LOG_COLUMNS]
         )
 
 
-async def delivered(store: Store, transition: str) -> set[str]:
-    """Channels that have taken this transition."""
+class Attempts(NamedTuple):
+    """What is recorded of one transition and channel: attempts made, and whether one settled the matter."""
+
+    made: int
+    settled: bool
+
+
+async def attempts(store: Store, transition: str) -> dict[str, Attempts]:
+    """What is recorded of this transition, by channel."""
     rows = await store.rows(
-        f"SELECT DISTINCT channel FROM {DATABASE}.raw_alert_deliveries\n"
-        f"WHERE transition_id = {{id:String}} AND outcome = 'delivered'",
+        f"SELECT channel, max(attempt), max(outcome IN ('delivered', 'refused')) FROM {DATABASE}.raw_alert_deliveries\n"
+        f"WHERE transition_id = {{id:String}} GROUP BY channel",
         {"id": transition},
     )
-    return {str(row[0]) for row in rows}
+    return {str(channel): Attempts(int(count), bool(settled)) for channel, count, settled in rows}
 
 
 async def record_delivery(store: Store, transition: str, channel: str, attempt: int, outcome: str, detail: str) -> None:

@@ -22,8 +22,8 @@ def sync_catalogue(client: Client, catalogue: Iterable[Indicator]) -> None:
     at = now()
     rows = [
         [
-            one.code, one.name_zh, one.name_en, one.clause, one.kind, one.unit, list(one.streams), one.counts, one.words,
-            one.where, one.numerator, one.unknown, one.comparator or "",
+            one.code, one.name_zh, one.name_en, one.clause, one.kind, one.unit, list(one.streams), one.counts,
+            one.words, one.where, one.numerator, one.unknown, one.comparator or "",
             [(dated.from_, dated.value) for dated in one.target], one.local_target, one.recovery, one.deadline,
             list(one.windows), int(one.settle.total_seconds()), list(one.scopes), one.floor,
             int(one.for_.total_seconds()), list(one.alert_windows), one.definition, one.definition_from, at,
@@ -31,4 +31,6 @@ def sync_catalogue(client: Client, catalogue: Iterable[Indicator]) -> None:
         for one in catalogue
     ]  # fmt: skip
     client.insert(f"{DATABASE}.raw_indicators", rows, column_names=_COLUMNS)
-    client.insert(f"{DATABASE}.raw_towns", [list(town) for town in TOWNS.values()], column_names=["town_code", "name", "kind"])
+    client.insert(
+        f"{DATABASE}.raw_towns", [list(town) for town in TOWNS.values()], column_names=["town_code", "name", "kind"]
+    )

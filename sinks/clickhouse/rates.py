@@ -218,7 +218,7 @@ def _rates_now() -> str:
         "registry_time < as_of - 172800)"
     )
     body = f"""SELECT skeleton.indicator AS indicator, place.1 AS scope, place.2 AS scope_id, skeleton.window AS window,
-   
+
     counted.numerator AS numerator, counted.denominator AS denominator, counted.unknown AS unknown,
     multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator) AS rate,
     if(kind = 'flow' AND denominator > 0, {wilson("-")}, NULL) AS lower,
@@ -275,8 +275,10 @@ def _rates_history() -> str:
     GROUP BY indicator, scope, scope_id, minute
     HAVING denominator + numerator > 0"""
     stock = "\nUNION ALL\n".join(_stock_history(indicators) for indicators in stock_groups().values())
-    body = f"""SELECT indicator, scope, scope_id, toDateTime64(minute, 0, 'Asia/Shanghai') AS minute, numerator, denominator,
-    unknown, multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator) AS rate, definition
+    body = f"""SELECT indicator, scope, scope_id, toDateTime64(minute, 0, 'Asia/Shanghai') AS minute, numerator,
+    denominator,
+    unknown, multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator) AS rate,
+    definition
 FROM (
     {flow}
     UNION ALL

@@ -25,7 +25,8 @@ class RejectedRow(NamedTuple):
 
 
 _TYPES: Final = (
-    "String", "Int32", "Int64", "String", "String", "String", "String", "String", "DateTime64(6, 'UTC')", "Int32", "Int64",
+    "String", "Int32", "Int64", "String", "String", "String", "String", "String", "DateTime64(6, 'UTC')", "Int32",
+    "Int64",
 )  # fmt: skip
 
 

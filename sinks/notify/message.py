@@ -27,7 +27,7 @@ def place_label(scope: str, scope_id: str) -> str:
 
 
 def compose(transition: Mapping[str, Any]) -> dict[str, Any]:
-    """The message of one transition as it is on the topic: its columns, moments in Asia/Shanghai, worst places, text."""
+    """The message of one transition as it is on the topic: its columns, worst places and a text; moments Shanghai's."""
     message = {name: value for name, value in transition.items() if name not in ("held", "step")}
     for name in _MOMENTS:
         message[name] = _moment(transition[name]).isoformat()
