@@ -10,11 +10,13 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from pipeline.gateway.dashboard import page
 from pipeline.gateway.events import Intake
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.problems import ProblemError, problem
 from pipeline.gateway.producer import Producer
 from pipeline.gateway.reading import Reader, filters_of
+from schemas.catalogue import ENVELOPES
 from sinks.clickhouse.client import Address
 
 _RATE_FILTERS: Final = ("indicator", "scope", "scope_id", "window", "status")
@@ -42,6 +44,9 @@ def create_gateway(kafka: str, clickhouse: Address, limits: Limits | None = None
     app.add_api_route("/v1/events", gateway.events, methods=["POST"], response_class=Response)
     app.add_api_route("/v1/rates", gateway.rates, response_class=Response)
     app.add_api_route("/v1/alerts", gateway.alerts, response_class=Response)
+    app.add_api_route("/v1/schemas", gateway.schemas, response_class=Response)
+    app.add_api_route("/v1/schemas/{kind}", gateway.schema, response_class=Response)
+    app.add_api_route("/", gateway.dashboard, response_class=Response, include_in_schema=False)
     app.add_api_route("/healthz", gateway.healthz, response_class=Response)
     app.add_api_route("/readyz", gateway.readyz, response_class=Response)
     return app
@@ -52,6 +57,8 @@ class _Gateway:
         self._kafka = kafka
         self._clickhouse = clickhouse
         self._limits = limits
+        self._schemas = {kind: model.model_json_schema() for kind, model in ENVELOPES.items()}
+        self._page = page()
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -83,6 +90,22 @@ class _Gateway:
         """Every alert in its present state: view alerts."""
         filters = filters_of(request.query_params.multi_items(), _ALERT_FILTERS)
         return _json({"alerts": await self._reader.select("alerts", filters, _ALERT_ORDER)})
+
+    async def schemas(self) -> Response:
+        """JSON Schema of every event type."""
+        return _json({"schemas": self._schemas})
+
+    async def schema(self, kind: str) -> Response:
+        """JSON Schema of one event type."""
+        if kind not in self._schemas:
+            raise ProblemError(
+                HTTPStatus.NOT_FOUND, f"there is no event type {kind[:80]}: use one of {', '.join(self._schemas)}"
+            )
+        return _json(self._schemas[kind])
+
+    async def dashboard(self) -> Response:
+        """The page for people."""
+        return self._page
 
     async def healthz(self) -> Response:
         """The process lives."""
