@@ -101,9 +101,9 @@ class Notifier:
             delay = min(delay * 2, RETRY_MAX_SECONDS)
 
 
-def create_notifier(options: Options, channels: Sequence[Channel]) -> App:
+def create_notifier(options: Options, channels: Sequence[Channel], client_id: str = "notifier") -> App:
     """The notifier's own app, so that it lives and dies apart from the workers."""
-    app = create_app(options._replace(group=f"{options.group}-notify"), "yangguang-notifier")
+    app = create_app(options._replace(group=f"{options.group}-notify"), client_id)
     done: asyncio.Queue[Message] = asyncio.Queue()
     tasks: list[asyncio.Task[None]] = []
 

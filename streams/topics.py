@@ -45,12 +45,12 @@ def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
     ]
 
 
-def group_members(servers: str, group: str) -> int:
-    """Members of a consumer group that has settled; 0 while it is empty or rebalancing. Raises KafkaError."""
+def group_members(servers: str, group: str) -> set[str]:
+    """Client ids in a consumer group that has settled; none while it is empty or rebalancing. Raises KafkaError."""
     admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
     try:
         described = admin.describe_groups([group])[group]
-        return len(described["members"]) if described["group_state"] == "Stable" else 0
+        return {one["client_id"] for one in described["members"]} if described["group_state"] == "Stable" else set()
     finally:
         admin.close()
 
@@ -86,12 +86,33 @@ class Offsets:
     """End and committed offsets, asked of the broker from asyncio without blocking it."""
 
     def __init__(self, servers: str, group: str | None = None) -> None:
-        self._consumer = KafkaConsumer(bootstrap_servers=servers.split(","), group_id=group, enable_auto_commit=False)
+        self._servers = servers.split(",")
+        self._group = group
+        self._asked: Any = None
         self._thread = ThreadPoolExecutor(1, "offsets")
 
+    @property
+    def _consumer(self) -> Any:
+        """Connected at the first question, so that Kafka may come later."""
+        if self._asked is None:
+            self._asked = KafkaConsumer(
+                bootstrap_servers=self._servers,
+                group_id=self._group,
+                enable_auto_commit=False,
+                request_timeout_ms=10_000,
+                session_timeout_ms=6_000,
+            )
+        return self._asked
+
     async def ends(self, topic: str) -> dict[int, int]:
-        """End offset of every partition of the topic."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.ends_now, topic)
+        """End offset of every partition of the topic; Kafka is waited for while it is away."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await loop.run_in_executor(self._thread, self.ends_now, topic)
+            except KafkaError as error:
+                log.warning("Kafka does not tell the end of %s (%s): asked again in 1 s", topic, type(error).__name__)
+            await asyncio.sleep(1)
 
     def ends_now(self, topic: str) -> dict[int, int]:
         """The same, blocking."""
@@ -115,5 +136,6 @@ class Offsets:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._thread.shutdown(wait=False)
-        self._consumer.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._asked is not None:
+            self._asked.close()

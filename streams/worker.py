@@ -42,7 +42,7 @@ def create_worker(options: Options, catalogue: Iterable[Indicator], client_id: s
     """The app with its agents; run it with `faust.Worker`."""
     app = create_app(options, client_id)
     stages = _Stages(app, options, list(catalogue))
-    app.on_before_shutdown.connect(stages.close)
+    app.on_after_shutdown.connect(stages.close)
     return app
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.settings import LOOPBACK, Settings, SettingsError, load_settings
+from schemas.catalogue import LANDED_TOPIC
 from sinks.clickhouse.client import Address, brief, connect
 from sinks.clickhouse.migrate import Migrator
 from streams.topics import WORKER_TOPICS, Offsets, group_members, wanted_topics
@@ -73,6 +74,7 @@ def examine() -> Iterator[Finding]:
 def _kafka(settings: Settings) -> Iterator[Finding]:
     try:
         offsets = Offsets(settings.servers, settings.group)
+        offsets.ends_now(LANDED_TOPIC)
     except (KafkaError, OSError) as error:
         yield Finding(
             "Kafka",
@@ -86,9 +88,9 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         advice = "start a worker: it makes them" if missing else ""
         yield Finding("topics", f"missing: {', '.join(missing)}" if missing else "all there", advice)
         workers = group_members(settings.servers, settings.group)
-        yield Finding("workers", f"{workers} in group {settings.group}", "" if workers else "run yangguang worker")
+        yield Finding("workers", f"{len(workers)} in group {settings.group}", "" if workers else "run yangguang worker")
         notifiers = group_members(settings.servers, f"{settings.group}-notify")
-        yield Finding("notifier", f"{notifiers} running", "" if notifiers else "run yangguang notifier")
+        yield Finding("notifier", f"{len(notifiers)} running", "" if notifiers else "run yangguang notifier")
         if not missing:
             behind = {name: one.end - one.committed for name, one in offsets.positions_now(WORKER_TOPICS).items()}
             worst = max(behind, key=lambda name: behind[name])

@@ -38,11 +38,12 @@ def worker(name: str) -> None:
 
 
 @click.command()
-def notifier() -> None:
+@click.option("--name", default="notifier", show_default=True, help="Client id at Kafka.")
+def notifier(name: str) -> None:
     """Run the notifier: it delivers what fires and what resolves to the channels of yangguang.toml."""
     settings = load_settings()
     ensure_topics(settings.servers, settings.partitions, settings.replication)
-    _run(create_notifier(settings.worker_options(), channels(settings)))
+    _run(create_notifier(settings.worker_options(), channels(settings), name))
 
 
 @click.command()

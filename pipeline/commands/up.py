@@ -105,10 +105,10 @@ def _start(supervisor: Supervisor, screen: "_Screen", settings: Settings, worker
         screen.say(f"database prepared: {len(applied)} migrations and views")
     screen.say("starting workers, notifier and gateway")
 
-    def members(group: str, count: int) -> Callable[[], None]:
+    def joined(group: str, name: str) -> Callable[[], None]:
         def check() -> None:
-            if (found := group_members(settings.servers, group)) < count:
-                raise PartError(f"group {group} has {found} of {count} members")
+            if name not in group_members(settings.servers, group):
+                raise PartError(f"{name} has not joined group {group} yet")
 
         return check
 
@@ -117,13 +117,14 @@ def _start(supervisor: Supervisor, screen: "_Screen", settings: Settings, worker
             pass
 
     environment = _environment(settings)
+    run = f"-{os.getpid()}"  # Kafka may still list the members of the run before
     services = [
         Part(
             f"worker-{number}",
-            [*_PYTHON, "worker", "--name", f"worker-{number}"],
+            [*_PYTHON, "worker", "--name", f"worker-{number}{run}"],
             supervisor.log_path(f"worker-{number}"),
             env=environment,
-            ready=members(settings.group, workers),
+            ready=joined(settings.group, f"worker-{number}{run}"),
             stage="services",
         )
         for number in range(1, workers + 1)
@@ -131,10 +132,10 @@ def _start(supervisor: Supervisor, screen: "_Screen", settings: Settings, worker
     services.append(
         Part(
             "notifier",
-            [*_PYTHON, "notifier"],
+            [*_PYTHON, "notifier", "--name", f"notifier{run}"],
             supervisor.log_path("notifier"),
             env=environment,
-            ready=members(f"{settings.group}-notify", 1),
+            ready=joined(f"{settings.group}-notify", f"notifier{run}"),
             stage="services",
         )
     )
@@ -304,7 +305,8 @@ class _Screen:
     def show(self, watch: _Watch) -> None:
         """Shows rates and alerts until a stop is asked for."""
         assert self.supervisor is not None
-        logging.getLogger().setLevel(logging.CRITICAL)  # a warning of a client would tear the table
+        for noisy in ("kafka", "urllib3", "clickhouse_connect"):  # what a client says would tear the table
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
         if not self._console.is_terminal:
             while not self.supervisor.wait(PLAIN_SECONDS):
                 self._look(watch)
