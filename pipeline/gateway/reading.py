@@ -92,7 +92,6 @@ class Reader:
                     database=DATABASE,
                     compress="lz4",
                     autogenerate_session_id=False,
-                    native_codec="rust",
                     query_limit=0,
                     tz_mode="aware",
                     connect_timeout=2,
