@@ -57,7 +57,15 @@ class RecordListSchema(faust.Schema[Any, Any]):
 
 
 class App(faust.App):
-    """A Faust app that reads record lists."""
+    """A Faust app that reads record lists. `closing` is awaited when all its tasks have ended."""
+
+    closing: Callable[[], Awaitable[None]] | None = None
+
+    async def on_shutdown(self) -> None:
+        """Closes what the stages had opened."""
+        await super().on_shutdown()
+        if self.closing is not None:
+            await self.closing()
 
     def _new_transport(self) -> Any:
         return RecordListTransport(self.conf.broker_consumer, self)

@@ -117,6 +117,13 @@ def create_notifier(options: Options, channels: Sequence[Channel], client_id: st
         async for event in stream.noack().events():
             await notifier.take(event.message, done)
 
+    async def close() -> None:
+        for task in tasks:
+            task.cancel()
+        for channel in channels:
+            await channel.close()
+
+    app.closing = close
     app.agent(app.topic(ALERTS_TOPIC, schema=RecordListSchema()), name="notify")(notify)
     return app
 

@@ -42,7 +42,7 @@ def create_worker(options: Options, catalogue: Iterable[Indicator], client_id: s
     """The app with its agents; run it with `faust.Worker`."""
     app = create_app(options, client_id)
     stages = _Stages(app, options, list(catalogue))
-    app.on_after_shutdown.connect(stages.close)
+    app.closing = stages.close
     return app
 
 
@@ -92,8 +92,8 @@ class _Stages:
                 self._store = store
             return self._store
 
-    async def close(self, *_: Any, **__: Any) -> None:
-        """Closes what was opened."""
+    async def close(self) -> None:
+        """Closes what was opened, when nothing uses it any more."""
         if self._store is not None:
             await self._store.close()
         if self._offsets is not None:
