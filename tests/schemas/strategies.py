@@ -26,7 +26,9 @@ SCALARS: Final = st.one_of(
 JSON_VALUES: Final = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
 )
-NUMBERS_AS_TEXT: Final = st.sampled_from(["1e400", "-1e400", "NaN", "-Infinity", "1E2", "-0", "3.0", "9" * 400, "1e-400"])
+NUMBERS_AS_TEXT: Final = st.sampled_from(
+    ["1e400", "-1e400", "NaN", "-Infinity", "1E2", "-0", "3.0", "9" * 400, "1e-400"]
+)
 """Numbers as nobody expects them, put into the finished text in place of a marker."""
 
 _FIELDS: Final = sorted({name for kind in REQUIRED for name in REQUIRED[kind] | OPTIONAL[kind]} | {"extensions"})

@@ -41,7 +41,7 @@ def test_an_event_on_another_stream_is_wrong_topic(kind: str) -> None:
 
 
 def test_a_decoder_of_a_topic_without_events_is_refused() -> None:
-    with pytest.raises(ValueError, match="yangguang.nothing"):
+    with pytest.raises(ValueError, match=r"yangguang\.nothing"):
         Decoder("yangguang.nothing")
 
 
@@ -158,7 +158,9 @@ def test_unknown_attributes_are_accepted_whatever_they_are() -> None:
     assert accepted(event, "yangguang.seal").data == accepted(whole(ORDER)).data
 
 
-@pytest.mark.parametrize("kind", ["yangguang.seal.order.v2", "yangguang.seal.order.V1", " yangguang.seal.order.v1", "x"])
+@pytest.mark.parametrize(
+    "kind", ["yangguang.seal.order.v2", "yangguang.seal.order.V1", " yangguang.seal.order.v1", "x"]
+)
 def test_a_type_that_nobody_published_is_unknown_type(kind: str) -> None:
     assert reason(attributes(whole(ORDER), type=kind)) is Reason.UNKNOWN_TYPE
     assert reason(attributes(whole(ORDER), type=kind), "yangguang.camera") is Reason.UNKNOWN_TYPE

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_10
 
 from schemas.findings import FINDINGS, finding_of
-from schemas.reject import Reason
 from schemas.registry import license_warning
+from schemas.reject import Reason
 from tests.schemas.events import BANQUET, FINDING, KITCHEN, OPERATOR, ORDER, VILLAGE, accepted, kept, reason, whole
 
 _IDS = [(ORDER, "order_id"), (ORDER, "operator_id"), (OPERATOR, "operator_id"), (VILLAGE, "village_id"),

@@ -129,9 +129,7 @@ def test_a_token_depends_on_the_key_and_cannot_be_made_without_one() -> None:
         Tokeniser(b"short")
 
 
-@pytest.mark.parametrize(
-    ("name", "masked"), [("张三", "张*"), ("张三丰", "张*"), ("欧阳明华", "欧*"), ("Anna", "A*")]
-)
+@pytest.mark.parametrize(("name", "masked"), [("张三", "张*"), ("张三丰", "张*"), ("欧阳明华", "欧*"), ("Anna", "A*")])
 def test_a_name_is_masked_to_its_first_character(name: str, masked: str) -> None:
     assert mask_name(name) == masked
 

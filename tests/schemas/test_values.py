@@ -46,27 +46,29 @@ def test_null_in_an_optional_field_is_as_if_absent(kind: str, name: str) -> None
     assert accepted(whole(kind, **{name: None})).data == accepted(event).data
 
 
+_WRONG: dict[tuple[str, str], tuple[object, ...]] = {
+    (ORDER, "packages"): ("3", 3.0, 3.5, True, [3], {}, 0, 51, -1, 1e0),
+    (ORDER, "sealed_packages"): ("2", 2.0, True, False, -1, 3),
+    (ORDER, "evidence_level"): ("2", 2.0, True, -1, 5),
+    (HEARTBEAT, "online"): (1, 0, "true", "True", 1.0, "yes"),
+    (BANQUET, "samples_retained"): (1, "true", 0),
+    (BANQUET, "diners"): (0, 20_001, "180", 180.0, True),
+    (BANQUET, "tables"): ("18", 18.0, True, -1),
+    (OPERATOR, "director"): (1, "true"),
+    (OPERATOR, "officers"): ("2", 2.0, True, -1),
+    (FINDING, "confidence"): ("0.5", True, -0.01, 1.01, []),
+    (ORDER, "order_id"): (1001, True, ["o"]),
+    (OPERATOR, "name"): (7, True, ["x"]),
+    (OPERATOR, "uscc"): (92330681, True),
+    (OPERATOR, "platforms"): ("meituan", {"meituan": 1}, ["uber"], [1], [None], [["jd"]]),
+    (OPERATOR, "person"): ("李四", [], 1),
+    (OPERATOR, "extensions"): ([], "x", 1, True),
+    (BANQUET, "host"): ("张三", [], {"name": 1}, {"phone": 13800138000}),
+}
+
+
 @pytest.mark.parametrize(
-    ("kind", "name", "value"),
-    [
-        *((ORDER, "packages", value) for value in ("3", 3.0, 3.5, True, [3], {}, 0, 51, -1, 1e0)),
-        *((ORDER, "sealed_packages", value) for value in ("2", 2.0, True, False, -1, 3)),
-        *((ORDER, "evidence_level", value) for value in ("2", 2.0, True, -1, 5)),
-        *((HEARTBEAT, "online", value) for value in (1, 0, "true", "True", 1.0, "yes")),
-        *((BANQUET, "samples_retained", value) for value in (1, "true", 0)),
-        *((BANQUET, "diners", value) for value in (0, 20_001, "180", 180.0, True)),
-        *((BANQUET, "tables", value) for value in ("18", 18.0, True, -1)),
-        *((OPERATOR, "director", value) for value in (1, "true")),
-        *((OPERATOR, "officers", value) for value in ("2", 2.0, True, -1)),
-        *((FINDING, "confidence", value) for value in ("0.5", True, -0.01, 1.01, [])),
-        *((ORDER, "order_id", value) for value in (1001, True, ["o"])),
-        *((OPERATOR, "name", value) for value in (7, True, ["x"])),
-        *((OPERATOR, "uscc", value) for value in (92330681, True)),
-        *((OPERATOR, "platforms", value) for value in ("meituan", {"meituan": 1}, ["uber"], [1], [None], [["jd"]])),
-        *((OPERATOR, "person", value) for value in ("李四", [], 1)),
-        *((OPERATOR, "extensions", value) for value in ([], "x", 1, True)),
-        *((BANQUET, "host", value) for value in ("张三", [], {"name": 1}, {"phone": 13800138000})),
-    ],
+    ("kind", "name", "value"), [(*field, value) for field, values in _WRONG.items() for value in values]
 )
 def test_types_are_strict_and_ranges_are_kept(kind: str, name: str, value: object) -> None:
     assert reason(whole(kind, **{name: value})) is Reason.BAD_VALUE

@@ -1,6 +1,7 @@
 """An operator's timeline against a reference that asks, minute by minute, what was true before that minute."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -133,7 +134,7 @@ def test_spans_follow_each_other_without_gap_and_each_differs_from_the_one_befor
         _ordered(orders),
     )
     assert bool(spans) is bool(registry)
-    for one, following in zip(spans, spans[1:], strict=False):
+    for one, following in pairwise(spans):
         assert one[0] < one[1] == following[0]
         assert one[2:] != following[2:]
         assert one[0] % 60 == 0

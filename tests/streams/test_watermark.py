@@ -14,7 +14,9 @@ NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 MOMENTS = st.integers(-7200, 7200).map(lambda seconds: NOON + timedelta(seconds=seconds))
 CAUGHT_UP = st.builds(lambda n, t: PartitionState(n, n, t), st.integers(0, 99), st.none() | MOMENTS)
 LAGGING = st.builds(lambda n, lag, t: PartitionState(n, n + lag, t), st.integers(0, 99), st.integers(1, 9), MOMENTS)
-LAGGING_WITHOUT_EVENTS = st.builds(lambda n, lag: PartitionState(n, n + lag, None), st.integers(0, 9), st.integers(1, 9))
+LAGGING_WITHOUT_EVENTS = st.builds(
+    lambda n, lag: PartitionState(n, n + lag, None), st.integers(0, 9), st.integers(1, 9)
+)
 ANY = st.lists(CAUGHT_UP | LAGGING | LAGGING_WITHOUT_EVENTS, max_size=5)
 PREVIOUS = st.none() | MOMENTS
 
