@@ -197,7 +197,7 @@ class Producer:
 
 def _room(batch_bytes: int) -> int:
     """Of the greatest batch that a topic takes something is left for headers and for what compression may add."""
-    return batch_bytes - batch_bytes // 64 - 16 * 1024
+    return max(batch_bytes // 2, batch_bytes - batch_bytes // 64 - 16 * 1024)
 
 
 async def _discard(producer: Any) -> None:

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +16,16 @@ from kafka import KafkaConsumer, TopicPartition
 
 from pipeline.child import dying_with_this_process
 from pipeline.embedded.kafka import EmbeddedKafka
+from pipeline.gateway import Limits
 from tests.pipeline.embedded_clickhouse import ROOT
 
 READY_S = 60.0
-_START = "from pipeline.gateway import run; from pipeline.settings import load_settings; run(load_settings())"
+DEFAULT_LIMITS = Limits()
+_START = """
+from pipeline.gateway import Limits, run
+from pipeline.settings import load_settings
+run(load_settings(), {limits!r})
+"""
 
 
 def free_port() -> int:
@@ -46,6 +53,15 @@ class Broker:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(20)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """The broker's process stands still: its port is open, but nothing answers."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
 
 class Found(NamedTuple):
@@ -90,7 +106,7 @@ class Tape:
 class Gateway:
     """The gateway as a process; `log` is its stderr."""
 
-    def __init__(self, home: Path, kafka: str, clickhouse: int, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, kafka: str, clickhouse: int, limits: Limits = DEFAULT_LIMITS) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home / f"gateway-{self.port}.log"
@@ -99,11 +115,10 @@ class Gateway:
             "YANGGUANG_KAFKA": kafka,
             "YANGGUANG_CLICKHOUSE": f"http://127.0.0.1:{clickhouse}",
             "YANGGUANG_HTTP_PORT": str(self.port),
-            **(environment or {}),
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                dying_with_this_process([sys.executable, "-c", _START]),
+                dying_with_this_process([sys.executable, "-c", _START.format(limits=limits)]),
                 cwd=ROOT,
                 env={**os.environ, **settings},
                 stderr=log,
