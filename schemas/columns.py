@@ -1,7 +1,7 @@
 """From models to columns: what a table of one event type holds, and how a block of events becomes its columns.
 
-The rows of a block are tuples of validated values in the model's order; everything else is done per column. Personal
-data leaves this module only as masked forms and tokens.
+The rows of a block are tuples of validated values in the model's order, then the envelope's; everything else is done
+per column. Personal data leaves this module only as masked forms and tokens.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,8 +49,8 @@ class BlockEncoder:
 
     @staticmethod
     def row(event: Event) -> Row:
-        """The event's values, data first. Cheap: called once per event; the event can be dropped afterwards."""
-        return (*event.data.__dict__.values(), event.id, event.source, event.time, event.subject)
+        """The event's values, data first, its time in microseconds since 1970 UTC. The event can be dropped then."""
+        return (*event.data.__dict__.values(), event.id, event.source, microseconds(event.time), event.subject)
 
     def encode(self, rows: Sequence[Row]) -> list[Values]:
         """The rows as columns, in the order of `columns`."""
@@ -65,7 +65,7 @@ class BlockEncoder:
             *encoded,
             ids,
             sources,
-            [microseconds(time) for time in times],
+            times,
             [subject if isinstance(subject, str) else "" for subject in subjects],
         ]
 

@@ -38,15 +38,22 @@ class Decoder:
 
         :param latest: the greatest acceptable `time`; what is later is in the future.
         """
-        if raw is not None and len(raw) <= MAX_BYTES and b"NaN" not in raw and b"Infinity" not in raw:
-            try:
-                event = self._validate(raw)
-            except ValidationError:
-                pass
-            else:
-                if event.time <= latest:
-                    return event
+        event = self.validated(raw)
+        if event is not None and event.time <= latest:
+            return event
         return self._judge(raw, latest)
+
+    def validated(self, raw: bytes | None) -> Event | None:
+        """The fast road alone, which knows no clock: the event in `raw`, or None where only `decode` can tell."""
+        # a letter is found in a fraction of the time that a word takes, and hardly any record has an N or an I
+        if raw is None or len(raw) > MAX_BYTES:
+            return None
+        if (b"N" in raw and b"NaN" in raw) or (b"I" in raw and b"Infinity" in raw):
+            return None
+        try:
+            return self._validate(raw)
+        except ValidationError:
+            return None
 
     def _judge(self, raw: bytes | None, latest: datetime) -> Event | Rejection:
         if raw is not None and len(raw) > MAX_BYTES:

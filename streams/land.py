@@ -77,7 +77,8 @@ class Block:
         self.records: dict[str, list[Record]] = {kind: [] for kind in EVENT_TYPES}
         self.refused: list[Refused] = []
         self.messages: list[Message] = []
-        self.progress: dict[tuple[str, int], tuple[int, datetime | None]] = {}
+        self.progress: dict[tuple[str, int], tuple[int, int]] = {}
+        """Next offset and greatest event time (microseconds, 0 where nothing was accepted) by topic and partition."""
         self.size = 0
         self.begun = time.monotonic()
 
@@ -86,28 +87,35 @@ class Gatherer:
     """Validates record lists into blocks."""
 
     def __init__(self) -> None:
-        self._decoders = {stream: Decoder(stream).decode for stream in STREAMS}
+        self._decoders = {stream: Decoder(stream) for stream in STREAMS}
 
     def add(self, block: Block, topic: str, partition: int, records: Records) -> None:
         """Appends the records of one list to the block."""
-        decode = self._decoders[topic]
+        decoder = self._decoders[topic]
+        validated = decoder.validated
         latest = latest_acceptable(datetime.now(UTC))
-        greatest = block.progress.get((topic, partition), (0, None))[1]
+        latest_us = microseconds(latest)
+        greatest = block.progress.get((topic, partition), (0, 0))[1]
         rows, kept, refused = block.rows, block.records, block.refused
         for record in records:
             try:
-                event = decode(record.value, latest)
+                event = validated(record.value)
+                # compared as a number, which the column wants anyway: datetimes ask both zones for their offsets
+                if event is None or (moment := microseconds(event.time)) > latest_us:
+                    judged = decoder.decode(record.value, latest)
+                    if isinstance(judged, Rejection):
+                        refused.append(Refused(record, judged))
+                        continue
+                    event, moment = judged, microseconds(judged.time)
             except Exception as error:  # a fault of ours must not stop the road: the event is kept as rejected
                 log.exception("cannot judge %s/%d@%d, so it is rejected", topic, partition, record.offset)
-                event = Rejection(Reason.BAD_VALUE, f": validation failed with {type(error).__name__}")
-            if isinstance(event, Rejection):
-                refused.append(Refused(record, event))
+                rejection = Rejection(Reason.BAD_VALUE, f": validation failed with {type(error).__name__}")
+                refused.append(Refused(record, rejection))
                 continue
             kind = event.type
-            moment = event.time
             rows[kind].append((*event.data.__dict__.values(), event.id, event.source, moment, event.subject))
             kept[kind].append(record)
-            if greatest is None or moment > greatest:
+            if moment > greatest:  # noqa: PLR1730 (no call where a comparison will do)
                 greatest = moment
         block.progress[topic, partition] = (records[-1].offset + 1, greatest)
         block.size += len(records)
@@ -141,11 +149,7 @@ class Lander:
         if refused:
             await self._reject(refused)
         for stream in {topic for topic, _ in block.progress}:
-            progress = {
-                partition: (offset, microseconds(greatest) if greatest else 0)
-                for (topic, partition), (offset, greatest) in block.progress.items()
-                if topic == stream
-            }
+            progress = {partition: mark for (topic, partition), mark in block.progress.items() if topic == stream}
             of_stream = {kind: places for kind, places in touched.items() if EVENT_TYPES[kind].stream == stream}
             await self._publish(Landed(stream, landed_at, progress, of_stream))
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import aiohttp
 import clickhouse_connect
+from clickhouse_connect.driver import options as driver_options
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Error, OperationalError, StreamClosedError
@@ -116,6 +117,12 @@ _OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "send_receive_timeout": 120,
 }
+
+
+# At the first insert the driver imports numpy and pandas where they are installed (0.45 s, 85 MB), only to see whether
+# it was given one of their tables. It never is: every insert here is of lists.
+for _library in ("np", "pd"):
+    setattr(driver_options, _library, None)
 
 
 def connect(address: Address, database: str | None = "yangguang") -> Client:
