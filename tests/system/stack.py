@@ -1,0 +1,314 @@
+"""A whole stack of real processes for one test: Apache Kafka, ClickHouse and any number of workers.
+
+Everything lies in a directory of the test and listens on ports of its own, so stacks can run side by side.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from pipeline.child import dying_with_this_process
+from pipeline.embedded.kafka import EmbeddedKafka
+from pipeline.ports import is_free
+from tests.system.records import STREAMS, Place, Record
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+GROUP: Final = "yangguang"
+GROUP_TOPICS: Final = (*STREAMS, "yangguang.rejected", "yangguang.landed", "yangguang.aggregated")
+"""What the workers' group reads, and so what it has to have committed when it is done."""
+
+WRITER_PASSWORD: Final = "writer-of-this-test"
+READY_SECONDS: Final = 60.0
+
+
+class Progress(NamedTuple):
+    """Records of a topic that are there, and that the workers have committed."""
+
+    there: int
+    committed: int
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the kernel gives to clients, so that it is free at a restart."""
+    chance = random.Random(f"{os.getpid()} {time.monotonic_ns()}")
+    while not is_free(port := chance.randrange(12_000, 30_000)):
+        pass
+    return port
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of `condition`. Raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.1)
+    return value
+
+
+class Part:
+    """One process that may be ended and started again; its output is appended to `log`."""
+
+    def __init__(self, name: str, command: list[str], log: Path, env: dict[str, str], cwd: Path) -> None:
+        self.name = name
+        self.log = log
+        self._command = command
+        self._env = env
+        self._cwd = cwd
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it. Only to be called by the main thread: the kernel ends the process with its starting thread."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                dying_with_this_process(self._command), stdout=log, stderr=log, env=self._env, cwd=self._cwd
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Of the last process; None while it lives."""
+        return None if self._process is None else self._process.poll()
+
+    def end(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
+        """Signals it, waits for its end and returns its exit status."""
+        assert self._process is not None, f"{self.name} was not started"
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def text(self) -> str:
+        """Its log."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Stack:
+    """Kafka, ClickHouse and workers in one directory.
+
+    :param workers: processes; they can be ended and started one by one.
+    :param clock: `event` or `wall`.
+    """
+
+    def __init__(self, home: Path, workers: int = 1, partitions: int = 4, clock: str = "event") -> None:
+        self.home = home
+        self.logs = home / "logs"
+        self.logs.mkdir(parents=True)
+        self.kafka_port, self.clickhouse_port = free_port(), free_port()
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("YANGGUANG_")},
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",
+            "YANGGUANG_HOME": str(home / "yangguang"),
+            "YANGGUANG_KAFKA_PORT": str(self.kafka_port),
+            "YANGGUANG_CLICKHOUSE_PORT": str(self.clickhouse_port),
+            "YANGGUANG_CLICKHOUSE_WRITER_PASSWORD": WRITER_PASSWORD,
+            "YANGGUANG_CLOCK": clock,
+            "YANGGUANG_PARTITIONS": str(partitions),
+        }
+        self._broker = EmbeddedKafka(home / "kafka", self.kafka_port)
+        self._broker.fetch()
+        self.kafka = self._part("kafka", self._broker.command())
+        self.clickhouse_data = home / "clickhouse"
+        serve = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--memory", "2048"]
+        self.clickhouse = self._part(
+            "clickhouse", [*serve, "--data", str(self.clickhouse_data), "--port", str(self.clickhouse_port)]
+        )
+        project = [sys.executable, "-m", "pipeline"]
+        names = [f"worker-{number}" for number in range(1, workers + 1)]
+        self.workers = [self._part(name, [*project, "worker", "--name", name]) for name in names]
+        self._migrate = [*project, "migrate"]
+        self._consumer: KafkaConsumer | None = None
+
+    def _part(self, name: str, command: list[str]) -> Part:
+        return Part(name, command, self.logs / f"{name}.log", self.env, self.home)
+
+    @property
+    def servers(self) -> str:
+        """Kafka's bootstrap servers."""
+        return f"127.0.0.1:{self.kafka_port}"
+
+    # starting and ending
+
+    def start(self) -> None:
+        """Starts all parts and returns when the database is there and the topics are."""
+        self.kafka.start()
+        self.clickhouse.start()
+        self.wait_clickhouse()
+        done = subprocess.run(self._migrate, env=self.env, cwd=self.home, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"migrate ended with {done.returncode}: {done.stderr}"
+        self._broker.wait_ready(READY_SECONDS)
+        for worker in self.workers:
+            worker.start()
+        wait_for(self._has_topics, READY_SECONDS, "the workers make the topics")
+
+    def stop(self) -> None:
+        """Ends all parts, whatever their state."""
+        if self._consumer is not None:
+            self._consumer.close()
+        for part in (*self.workers, self.clickhouse, self.kafka):
+            if part.running:
+                part.end(signal.SIGKILL)
+
+    def wait_clickhouse(self) -> None:
+        """Returns when ClickHouse answers."""
+        wait_for(self._clickhouse_answers, READY_SECONDS, "ClickHouse answers")
+
+    def wait_kafka(self) -> None:
+        """Returns when the broker answers."""
+        self._broker.wait_ready(READY_SECONDS)
+
+    def revive(self) -> list[str]:
+        """Starts workers that have ended, as a supervisor does, and returns their names."""
+        dead = [worker for worker in self.workers if not worker.running]
+        for worker in dead:
+            worker.start()
+        return [worker.name for worker in dead]
+
+    def _clickhouse_answers(self) -> bool:
+        assert self.clickhouse.running, f"ClickHouse ended: {self.clickhouse.text()[-2000:]}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.clickhouse_port}/ping", timeout=2):
+                return True
+        except OSError:
+            return False
+
+    def _has_topics(self) -> bool:
+        try:
+            return set(GROUP_TOPICS) <= set(self.consumer.topics())
+        except KafkaError:
+            return False
+
+    # ClickHouse
+
+    def client(self, user: str = "analyst") -> Client:
+        """A client of ClickHouse, for analysts or for the writer."""
+        return clickhouse_connect.get_client(
+            host="127.0.0.1",
+            port=self.clickhouse_port,
+            username=user,
+            password=WRITER_PASSWORD if user == "writer" else "",
+            autogenerate_session_id=False,
+            tz_mode="schema",
+        )
+
+    def rows(self, sql: str, user: str = "analyst") -> list[dict[str, Any]]:
+        """The rows of a query as an analyst reads them."""
+        client = self.client(user)
+        try:
+            return list(client.query(sql).named_results())
+        finally:
+            client.close()
+
+    def command(self, sql: str) -> None:
+        """A statement of the writer."""
+        client = self.client("writer")
+        try:
+            client.command(sql)
+        finally:
+            client.close()
+
+    # Kafka
+
+    @property
+    def consumer(self) -> KafkaConsumer:
+        """A consumer that is told nothing and only asks for offsets."""
+        if self._consumer is None:
+            self._consumer = KafkaConsumer(bootstrap_servers=self.servers, group_id=GROUP, enable_auto_commit=False)
+        return self._consumer
+
+    def producer(self, **options: Any) -> KafkaProducer:
+        """A producer that is told when a record is durable."""
+        return KafkaProducer(bootstrap_servers=self.servers, acks="all", linger_ms=5, **options)
+
+    def push(self, records: Iterable[Record]) -> list[Place]:
+        """Sends records in their order and returns where each of them stands."""
+        producer = self.producer()
+        try:
+            sent = [
+                producer.send(one.topic, one.value, one.key, partition=one.partition, headers=list(one.headers))
+                for one in records
+            ]
+            producer.flush()
+            return [Place(known.topic, known.partition, known.offset) for known in (one.get(30) for one in sent)]
+        finally:
+            producer.close()
+
+    def raw(self, topic: str, partition: int, offset: int) -> bytes | None:
+        """The value of one record."""
+        reader = KafkaConsumer(bootstrap_servers=self.servers, enable_auto_commit=False)
+        try:
+            reader.assign([where := TopicPartition(topic, partition)])
+            reader.seek(where, offset)
+            found = wait_for(lambda: reader.poll(1000, max_records=1), 20, f"a record at {topic}/{partition}@{offset}")
+            record = found[where][0]
+            assert record.offset == offset, f"{topic}/{partition} has no offset {offset}"
+            value: bytes | None = record.value
+            return value
+        finally:
+            reader.close()
+
+    def progress(self) -> dict[str, Progress]:
+        """How far the workers' group is in each of its topics."""
+        found = {}
+        for topic in GROUP_TOPICS:
+            partitions = [TopicPartition(topic, one) for one in self.consumer.partitions_for_topic(topic) or ()]
+            committed = sum(self.consumer.committed(one) or 0 for one in partitions)
+            found[topic] = Progress(sum(self.consumer.end_offsets(partitions).values()), committed)
+        return found
+
+    def wait_committed(self, seconds: float = 60.0, topics: Sequence[str] = GROUP_TOPICS) -> None:
+        """Returns when the workers have committed all that is there, twice in a row."""
+        calm = 0
+
+        def done() -> bool:
+            nonlocal calm
+            progress = self.progress()
+            calm = calm + 1 if all(progress[one].there == progress[one].committed for one in topics) else 0
+            return calm == 2
+
+        try:
+            wait_for(done, seconds, "all is committed")
+        except TimeoutError as error:
+            behind = {name: one for name, one in self.progress().items() if one.there != one.committed}
+            raise TimeoutError(f"{error}: {behind}; {self.ends()}") from None
+
+    def wait_as_of(self, as_of: int, seconds: float = 30.0) -> None:
+        """Returns when every rate is of this minute (microseconds since 1970), or of a later one."""
+        sql = (
+            "SELECT min(toUnixTimestamp(ifNull(as_of, toDateTime64(0, 0)))) AS least FROM yangguang.rates_now "
+            "WHERE indicator IN ('kitchen_build', 'seal_coverage')"
+        )
+        try:
+            wait_for(lambda: self.rows(sql)[0]["least"] >= as_of // 1_000_000, seconds, "as_of moves on")
+        except TimeoutError as error:
+            marks = self.rows("SELECT * FROM yangguang.watermarks FINAL", "writer")
+            raise TimeoutError(f"{error}: should be {as_of // 1_000_000}, is {self.rows(sql)}; {marks}") from None
+
+    def ends(self) -> str:
+        """Which workers live, and the last lines of their logs."""
+        return "; ".join(
+            f"{one.name} {'runs' if one.running else f'ended with {one.exit_status}'}: {one.text()[-1500:]}"
+            for one in self.workers
+        )
