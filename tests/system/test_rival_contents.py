@@ -1,0 +1,76 @@
+"""Of two events with one identity and one time the one with the greater content counts, compared as canonical JSON."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from tests.system.broken import dump
+from tests.system.compare import differences
+from tests.system.oracle import Oracle
+from tests.system.records import FINDING, KITCHEN, OPERATOR, ORDER, STREAM_OF, Record
+from tests.system.stack import Stack
+
+StackMaker = Callable[..., Stack]
+Json = dict[str, Any]
+
+_TOWN: Final = "330681001"
+_WHOLE: Final[dict[str, Json]] = {
+    OPERATOR: {"operator_id": "", "kind": "takeaway", "name": "小吃", "town_code": _TOWN, "status": "active"},
+    KITCHEN: {"operator_id": "", "town_code": _TOWN, "state": "active"},
+    FINDING: {
+        "finding_id": "", "camera_id": "c-1", "operator_id": "op-1", "town_code": _TOWN, "finding": "NO_MASK",
+        "vendor": "海康", "review": "raw", "found_at": "2025-11-20T12:00:00+08:00",
+    },
+    ORDER: {
+        "order_id": "", "operator_id": "op-1", "platform": "jd", "town_code": _TOWN,
+        "delivered_at": "2025-11-20T12:00:00+08:00", "fulfilment": "delivered", "packages": 10, "sealed_packages": 9,
+        "seal_state": "intact", "evidence_level": 2,
+    },
+}  # fmt: skip
+_PAIRS: Final[dict[str, tuple[str, Json, Json]]] = {
+    "text": (KITCHEN, {"state": "active"}, {"state": "degraded"}),
+    "text-prefix": (KITCHEN, {"reason": "cut"}, {"reason": "cut!"}),
+    "text-unicode": (KITCHEN, {"reason": "断网"}, {"reason": "z"}),
+    "text-quote": (KITCHEN, {"reason": 'a"b'}, {"reason": "aZb"}),
+    "slash": (ORDER, {"photo_uri": "https://a/b"}, {"photo_uri": "https://aXb"}),
+    "absent": (ORDER, {}, {"code": "c"}),
+    "number": (ORDER, {"sealed_packages": 9}, {"sealed_packages": 10}),
+    "first-field": (ORDER, {"code": "a", "platform": "other"}, {"code": "b", "platform": "jd"}),
+    "moment": (ORDER, {"delivered_at": "2025-11-20T12:00:00+08:00"}, {"delivered_at": "2025-11-20T11:59:00+08:00"}),
+    "list": (OPERATOR, {"platforms": ["jd", "meituan"]}, {"platforms": ["eleme", "meituan", "eleme"]}),
+    "objects": (
+        OPERATOR,
+        {"certificates": [{"scheme": "HACCP", "valid_until": "2026-05-01"}]},
+        {"certificates": [{"valid_until": "2026-06-01", "scheme": "HACCP"}]},
+    ),
+    "true": (OPERATOR, {"director": True}, {"director": False}),
+    "extensions": (OPERATOR, {"extensions": {"b": 1, "a": 2}}, {"extensions": {"a": 1, "b": 2}}),
+    "extensions-text": (OPERATOR, {"extensions": {"a": "x/y"}}, {"extensions": {"a": "xZy"}}),
+    "alias": (FINDING, {"finding": "MICE"}, {"finding": "NO_MASK"}),
+    "alias-same": (FINDING, {"finding": "605"}, {"finding": "CHEF_HAT"}),
+    "confidence": (FINDING, {"confidence": 0.25}, {"confidence": 0.5}),
+}
+
+
+def _record(number: int, kind: str, change: Json) -> Record:
+    entity = next(iter(_WHOLE[kind]))
+    event = {
+        "specversion": "1.0", "id": f"e-{number}", "source": "/one", "type": kind, "time": "2025-11-20T12:00:00+08:00",
+        "data": _WHOLE[kind] | {entity: f"x-{number}"} | change,
+    }  # fmt: skip
+    return Record(STREAM_OF[kind], dump(event))
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["one-way", "other-way"])
+def test_the_greater_content_counts_whatever_comes_first(make_stack: StackMaker, turn: int) -> None:
+    stack = make_stack()
+    log = []
+    for number, (kind, *changes) in enumerate(_PAIRS.values()):
+        log += [_record(number, kind, change) for change in changes[::turn]]
+    stack.push(log)
+    stack.wait_committed()
+    oracle = Oracle(log)
+    stack.wait_as_of(oracle.as_of)
+    found = differences(stack, oracle, {})
+    assert not found, "\n".join([*found, *(f"x-{number} is {name}" for number, name in enumerate(_PAIRS))])
