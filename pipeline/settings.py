@@ -16,11 +16,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas.indicators import CATALOGUE, Dated, Duration, Indicator
+from schemas.indicators import CATALOGUE, Dated, Duration, Indicator, Minutes
 from sinks.clickhouse.client import Address
 from streams.app import GROUP, Options
+from streams.stall import STALL_SECONDS
 
 LOOPBACK: Final = "127.0.0.1"
+Port = Annotated[int, Field(ge=1, le=65535)]
 _SECRET_MODE: Final = 0o600
 
 
@@ -31,13 +33,13 @@ class SettingsError(Exception):
 class IndicatorSettings(BaseModel):
     """What may be set of an indicator."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
     target: tuple[Dated, ...] | None = None
-    recovery: float | None = None
-    for_: Duration | None = Field(None, alias="for")
-    floor: Annotated[int, Field(ge=0)] | None = None
-    settle: Duration | None = None
+    recovery: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    for_: Minutes | None = Field(None, alias="for")
+    floor: Annotated[int, Field(strict=True, ge=0)] | None = None
+    settle: Minutes | None = None
     alert_windows: tuple[str, ...] | None = None
     deadline: date | None = None
 
@@ -61,7 +63,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     lateness: Duration = timedelta(seconds=60)
-    takeaway_active_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    takeaway_active_days: Annotated[int, Field(strict=True, ge=0, le=3650)] = 30
     indicator: dict[str, IndicatorSettings] = {}
     channel: dict[str, ChannelSettings] = {}
 
@@ -80,21 +82,22 @@ class Settings(BaseSettings):
 
     home: Path = Path(".yangguang")
     kafka: str | None = None
-    kafka_port: int = 9092
+    kafka_port: Port = 9092
     clickhouse: str | None = None
-    clickhouse_port: int = 8123
+    clickhouse_port: Port = 8123
     clickhouse_user: str = "writer"
     clickhouse_writer_password: str | None = None
     clickhouse_analyst_password: str | None = None
     clickhouse_cluster: str = ""
     http_host: str = LOOPBACK
-    http_port: int = 8080
+    http_port: Port = 8080
     clock: Literal["wall", "event"] = "wall"
     config: Path = Path("yangguang.toml")
     group: str = GROUP
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=1)] = 1
     personal_key: str | None = None
+    stall_seconds: Annotated[float, Field(gt=0)] = STALL_SECONDS
 
     @property
     def servers(self) -> str:
@@ -187,7 +190,8 @@ def read_configuration(text: str, name: str) -> Configuration:
     try:
         parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{name}: {error}") from None
+        message = str(error).replace("at end of document", f"at line {len(text.splitlines())}, the last")
+        raise SettingsError(f"{name}: {message}") from None
     try:
         configuration = Configuration.model_validate(parsed)
     except ValidationError as error:
@@ -199,6 +203,10 @@ def read_configuration(text: str, name: str) -> Configuration:
         line = _line(text, ("indicator", code))
         if code not in CATALOGUE:
             raise SettingsError(f"{name}, line {line}: there is no indicator {code}: use one of {', '.join(CATALOGUE)}")
+        for number, dated in enumerate(entry.target or ()):
+            if not CATALOGUE[code].counts and not 0 <= dated.value <= 1:
+                place = _line(text, ("indicator", code, "target", number, "value"))
+                raise SettingsError(f"{name}, line {place}: target value of {code} is a share: write 0.9 for 90 %")
         unknown = set(entry.alert_windows or ()) - set(CATALOGUE[code].windows)
         if unknown:
             raise SettingsError(
@@ -220,19 +228,36 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _line(text: str, location: tuple[int | str, ...]) -> int:
-    """The line on which the deepest part of `location` that can be found is written; 1 where nothing is."""
+    """The line on which the deepest part of `location` that can be found is written; 1 where nothing is.
+
+    Numbers in `location` are positions in a list: of `[[tables]]`, or of `{...}` entries in brackets."""
     names = [part for part in location if isinstance(part, str)]
+    position = next((part for part in location if isinstance(part, int)), 0)
     table: list[str] = []
+    seen: dict[tuple[str, ...], int] = {}
     found = (0, 1)
+    inside = False
     for number, line in enumerate(text.splitlines(), 1):
-        if match := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-            table = [part.strip().strip("\"'") for part in match[1].split(".")]
-            here = table
+        if match := re.match(r"\s*(\[+)\s*([^\[\]{}=]+?)\s*\]", line):
+            table = here = [part.strip().strip("\"'") for part in match[2].split(".")]
+            if match[1] == "[[":
+                seen[tuple(table)] = seen.get(tuple(table), -1) + 1
+                inside = here == names[: len(here)] and seen[tuple(table)] == position
+                if not inside:
+                    continue
         elif match := re.match(r"\s*([\w.\"'-]+)\s*=", line):
             here = [*table, *(part.strip("\"'") for part in match[1].split("."))]
+            if tuple(table) in seen and not inside:
+                continue
+            entries = -1
+        elif "{" in line and found[0]:
+            entries += line.count("{")
+            if entries == position:
+                found = (found[0], number)
+            continue
         else:
             continue
         depth = len(here) if here == names[: len(here)] else 0
-        if depth > found[0]:
+        if depth > found[0] or (depth == found[0] and inside):
             found = (depth, number)
     return found[1]

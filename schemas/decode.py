@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.catalogue import ENVELOPES, EVENT_TYPES
 from schemas.event import MAX_BYTES, Event, EventData, EventId, Source
-from schemas.fields import Identifier, Personal, Timestamp, annotations_of, normalised
+from schemas.fields import Identifier, Personal, Timestamp, Verbatim, annotations_of, normalised
 from schemas.reject import Reason, Rejection
 
 _ATTRIBUTES: Final = ("specversion", "id", "source", "type")
@@ -122,7 +122,7 @@ def _parse(raw: bytes | None) -> Any:
     except UnicodeError:
         return Rejection(Reason.NOT_JSON, ": the record is not UTF-8")
     except json.JSONDecodeError as error:
-        return Rejection(Reason.NOT_JSON, f": {error.msg} at byte {error.pos}")
+        return Rejection(Reason.NOT_JSON, f": {error.msg} at character {error.pos}")
     except (ValueError, RecursionError) as error:
         return Rejection(Reason.NOT_JSON, f": {str(error)[:100]}")
     return parsed
@@ -169,7 +169,10 @@ def _judge_data(parsed: dict[str, Any]) -> tuple[Reason | None, Event | str]:
     model = EVENT_TYPES[kind]
     attributes = {name: parsed[name] for name in (*_ATTRIBUTES, "time", "subject") if name in parsed}
     try:
-        text = json.dumps(attributes | {"data": _in_nfc(parsed["data"])}, ensure_ascii=False).encode()
+        data = {
+            name: _in_nfc(value) if name not in _VERBATIM[kind] else value for name, value in parsed["data"].items()
+        }
+        text = json.dumps(attributes | {"data": data}, ensure_ascii=False).encode()
         return None, ENVELOPES[kind].__pydantic_validator__.validate_json(text)
     except RecursionError:
         return Reason.NOT_JSON, ": nested too deep"
@@ -179,6 +182,17 @@ def _judge_data(parsed: dict[str, Any]) -> tuple[Reason | None, Event | str]:
         return Reason.NOT_JSON, f": {errors[0]['msg']}"
     judged = [_judged(model, one) for one in errors] + list(model.conflicts(parsed["data"]))
     return min(judged, key=lambda one: _ORDER.index(one[0]))
+
+
+_VERBATIM: Final = {
+    kind: {
+        name
+        for name, field in model.model_fields.items()
+        if any(isinstance(one, Verbatim) for one in annotations_of(field.annotation, field.metadata))
+    }
+    for kind, model in EVENT_TYPES.items()
+}
+"""Fields of each type that are taken as they are."""
 
 
 def _in_nfc(value: Any) -> Any:

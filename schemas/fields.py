@@ -48,6 +48,13 @@ class Personal:
 PERSONAL: Final = Personal()
 
 
+class Verbatim:
+    """Marks a field that is taken as it is: neither trimmed nor normalised."""
+
+
+VERBATIM: Final = Verbatim()
+
+
 class PersonalWhen(NamedTuple):
     """Marks a text as a person's name where the model's `field` has `value`: it is then kept masked."""
 
@@ -104,11 +111,14 @@ def _town(value: str) -> str:
 
 def _uscc(value: str) -> str:
     try:
-        return str(uscc.validate(value))
+        right = uscc.validate(value) == value  # the library passes over separators and case: the standard does not
     except IdentifierError:
+        right = False
+    if not right:
         raise PydanticCustomError(
             "bad_identifier", "uscc should be 18 characters with a right check character (GB 32100-2015)"
-        ) from None
+        )
+    return value
 
 
 def _extensions(value: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +141,7 @@ class _Timestamp:
 
     The pattern stands before the parser because the parser also takes Unix seconds for a date."""
 
-    pattern = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
+    pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.chain_schema(
@@ -145,6 +155,23 @@ class _Timestamp:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "format": "date-time"}
+
+
+class _Day:
+    """YYYY-MM-DD. Here too the parser alone would take Unix seconds."""
+
+    pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.chain_schema(
+            [
+                core_schema.str_schema(pattern=self.pattern, strip_whitespace=False, strict=True),
+                core_schema.date_schema(strict=False),
+            ]
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "format": "date"}
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -169,11 +196,12 @@ Text = Annotated[
 RawText = Annotated[
     str,
     StringConstraints(strip_whitespace=False, min_length=1, max_length=256),
+    VERBATIM,
     Column("String"),
 ]
 Timestamp = Annotated[datetime, _Timestamp(), Column("DateTime64(6, 'UTC')", microseconds)]
-Day = Annotated[date, Column("Date32", kept_date)]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), Column("String")]
+Day = Annotated[date, _Day(), Column("Date32", kept_date)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), Column("String")]
 TownCode = Annotated[
     str,
     AfterValidator(_town),
@@ -183,7 +211,7 @@ TownCode = Annotated[
 ]
 Uscc = Annotated[str, AfterValidator(_uscc), IDENTIFIER, Column("String")]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1), Column("Int32")]
-Extensions = Annotated[dict[str, JsonValue], AfterValidator(_extensions), Column("String", extensions_json)]
+Extensions = Annotated[dict[str, JsonValue], AfterValidator(_extensions), VERBATIM, Column("String", extensions_json)]
 
 
 def annotations_of(annotation: Any, metadata: Iterable[Any] = ()) -> Iterator[Any]:

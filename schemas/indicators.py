@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["stock", "flow", "availability"]
 Scope = Literal["city", "town", "platform"]
@@ -17,31 +17,36 @@ Relation = Literal["operators", "orders"]
 """What an indicator counts: spans of operators' records (stock), or settled orders (flow)."""
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION: Final = re.compile(r"(\d+)([smhd])", re.ASCII)
+_DURATION: Final = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 
 
 def parse_duration(text: object) -> object:
-    """`90s`, `10m`, `1h`, `30d` as a timedelta; anything but a string is left to the validator.
-
-    Raises ValueError for other strings."""
-    if not isinstance(text, str):
+    """`90s`, `10m`, `1h`, `30d` as a timedelta. Raises ValueError for anything else."""
+    if isinstance(text, timedelta):
         return text
-    match = _DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError("should be a whole number and a unit, such as 60s, 10m, 1h or 30d")
+        raise ValueError("should be a whole number and a unit in quotes, such as 60s, 10m, 1h or 30d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def _whole_minutes(length: timedelta) -> timedelta:
+    if length % timedelta(minutes=1):
+        raise ValueError("should be whole minutes, as alerts are judged once a minute")
+    return length
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Minutes = Annotated[Duration, AfterValidator(_whole_minutes)]
 
 
 class Dated(BaseModel):
     """A number that is valid from a day (Asia/Shanghai) until the next entry's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     from_: date = Field(alias="from")
-    value: float
+    value: float = Field(strict=True, allow_inf_nan=False)
 
 
 class Indicator(BaseModel):
@@ -71,10 +76,10 @@ class Indicator(BaseModel):
     recovery: float | None = None
     deadline: date | None = None
     windows: tuple[str, ...]
-    settle: Duration = timedelta(0)
+    settle: Minutes = timedelta(0)
     scopes: tuple[Scope, ...] = ("city", "town")
     floor: int = 30
-    for_: Duration = timedelta(minutes=10)
+    for_: Minutes = timedelta(minutes=10)
     alert_windows: tuple[str, ...]
     definition: str = "1"
     definition_from: date = date(2023, 1, 1)
@@ -89,7 +94,11 @@ class Indicator(BaseModel):
         target = self.target_on(day)
         if target is None or self.recovery is not None:
             return self.recovery
-        return min(target + 0.02, 1.0) if not self.counts and 0 < target < 1 and self.comparator == ">=" else target
+        return (
+            min(round(target + 0.02, 10), 1.0)
+            if not self.counts and 0 < target < 1 and self.comparator == ">="
+            else target
+        )
 
 
 FLOW_WINDOWS: Final = ("1h", "24h", "7d", "30d")
@@ -97,6 +106,10 @@ _DOCUMENT: Final = date(2023, 1, 1)
 _ALL_SCOPES: Final[tuple[Scope, ...]] = ("city", "town", "platform")
 _ACTIVE_LICENSEE: Final = "kind = 'takeaway' AND status = 'active' AND notEmpty(platforms) AND ordered"
 _KITCHEN_STREAMS: Final = ("yangguang.registry", "yangguang.camera", "yangguang.seal")
+
+
+def _since_the_document(value: float) -> tuple[Dated, ...]:
+    return (Dated.model_validate({"from": _DOCUMENT, "value": value}),)
 
 
 def _stock(**fields: Any) -> Indicator:
@@ -135,7 +148,7 @@ INDICATORS: Final = (
         unknown="kitchen = ''",
         words="Active takeaway licensees whose kitchen is built and working, of all active takeaway licensees. "
         "Unknown: no kitchen event at all.",
-        target=(Dated(**{"from": _DOCUMENT, "value": 0.90}),),
+        target=_since_the_document(0.90),
         scopes=_ALL_SCOPES,
     ),
     _stock(
@@ -161,7 +174,7 @@ INDICATORS: Final = (
         unknown="seal_state = 'unknown' OR evidence_level < 2",
         words="Delivered orders whose every package has an intact seal at evidence level 2 or more, of all delivered "
         "orders. Unknown: the seal's state is not known, or the evidence is below level 2.",
-        target=(Dated(**{"from": _DOCUMENT, "value": 0.90}),),
+        target=_since_the_document(0.90),
         local_target=True,
     ),
     _seal(

@@ -25,18 +25,22 @@ def mask_name(name: str) -> str:
     return name[:1] + "*"
 
 
-def national_number(phone: str) -> str:
-    """The number without country code and separators, so that `+86 138-0013-8000` and `13800138000` are one person."""
+def _number(phone: str) -> str:
+    """The number without separators, and without the country code of China, so that `+86 138-0013-8000` and
+    `13800138000` are one person."""
     try:
-        return str(phonenumbers.parse(phone, "CN").national_number)
+        parsed = phonenumbers.parse(phone, "CN")
     except phonenumbers.NumberParseException:
         return "".join(filter(str.isalnum, phone))
+    return ("" if parsed.country_code == 86 else f"+{parsed.country_code} ") + str(parsed.national_number)
 
 
 def mask_phone(phone: str) -> str:
-    """First three and last four of eleven digits and more (138****8000); of anything shorter only the last two."""
-    digits = national_number(phone)
-    return f"{digits[:3]}****{digits[-4:]}" if len(digits) >= 11 else f"****{digits[-2:]}"
+    """First three and last four of eleven digits and more (138****8000); the last two of seven and more, else none."""
+    digits = "".join(filter(str.isdecimal, _number(phone)))
+    if len(digits) >= 11:
+        return f"{digits[:3]}****{digits[-4:]}"
+    return f"****{digits[-2:]}" if len(digits) >= 7 else "****"
 
 
 class Tokeniser:
@@ -59,5 +63,5 @@ class Tokeniser:
         return Masked(
             mask_name(name) if name else None,
             mask_phone(phone) if phone else None,
-            self.token("phone:" + national_number(phone)) if phone else self.token("name:" + name) if name else None,
+            self.token("phone:" + _number(phone)) if phone else self.token("name:" + name) if name else None,
         )

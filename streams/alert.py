@@ -14,6 +14,7 @@ from schemas.towns import CITY_NAME, TOWNS
 from sinks.clickhouse import alerts
 from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
 from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.rates import scope_ids
 from streams.alert_machine import AlertState, Rule, Value, alert_id, breaches, step, transition_id
 from streams.timeline import SHANGHAI
 from streams.watermark import as_of
@@ -72,7 +73,11 @@ class Evaluation:
 
     def run(self, points: Sequence[SeriesPoint], first: datetime, last: datetime) -> None:
         """Steps every place through every minute from `first` to `last`; `states` is brought up to date."""
-        by_place: dict[Place, list[SeriesPoint]] = {}
+        by_place: dict[Place, list[SeriesPoint]] = {
+            Place(scope, scope_id, window): []
+            for window in self._indicator.alert_windows
+            for scope, scope_id in scope_ids(self._indicator)
+        }
         for point in points:
             by_place.setdefault(Place(*point[:3]), []).append(point)
         finals: dict[Place, Value] = {}

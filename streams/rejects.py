@@ -4,6 +4,7 @@ The topic is the only place that holds the bytes. The agent that reads it writes
 only one door, and a row always knows where its bytes are.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +12,9 @@ from schemas.fields import microseconds
 from schemas.reject import Reason, Rejection
 from sinks.clickhouse.rejected import RejectedRow
 from streams.transport import Record
+
+_INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
+"""What a stranger writes into the headers must not stop the road."""
 
 HTTP_TOPIC: Final = "http"
 HTTP_PARTITION: Final = -1
@@ -46,18 +50,23 @@ def http_headers(rejection: Rejection) -> Headers:
 
 def from_record(record: Record) -> RejectedRow:
     """The row of a record on the topic. Of the gateway's the offset is that of the raw bytes."""
-    known = {name: value.decode(errors="replace") for name, value in record.headers}
+    known = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     topic = known.get("topic", "")
+
+    def number(name: str, otherwise: int) -> int:
+        text = known.get(name, "")
+        return int(text) if _INTEGER.fullmatch(text) else otherwise
+
     return RejectedRow(
         topic=topic,
-        partition=int(known.get("partition", HTTP_PARTITION)),
-        offset=record.offset if topic == HTTP_TOPIC else int(known.get("offset", record.offset)),
+        partition=number("partition", HTTP_PARTITION),
+        offset=record.offset if topic == HTTP_TOPIC else number("offset", record.offset),
         reason=known.get("reason", Reason.BAD_VALUE.value),
         detail=known.get("detail", ""),
         source=known.get("source", ""),
         id=known.get("id", ""),
         type=known.get("type", ""),
-        time=int(known.get("time", 0)),
+        time=number("time", 0),
         raw_partition=record.partition,
         raw_offset=record.offset,
     )

@@ -1,6 +1,7 @@
 """`yangguang up`: all parts on this machine, watched, with a live table of rates and alerts."""
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -65,6 +66,8 @@ def up(simulate: bool, workers: int, **city: Any) -> None:
     settings = load_settings()
     settings.configuration()
     _check_city(settings, city)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what happens is said at once, in a file too
     console = Console()
     screen = _Screen(console, settings)
     try:
@@ -236,7 +239,7 @@ class _Watch:
         self._supervisor = supervisor
         self._settings = settings
         self._workers = [f"worker-{number}" for number in range(1, workers + 1)]
-        self._watch = StallWatch()
+        self._watch = StallWatch(settings.stall_seconds)
         self._offsets: Offsets | None = None
         self._next = 0.0
 

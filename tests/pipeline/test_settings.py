@@ -24,7 +24,7 @@ alert_windows = ["1h"]
 type = "webhook"        # console, webhook; later dingtalk, wecom, feishu, email, alertmanager, apprise
 url = "http://127.0.0.1:9000/hook"
 """
-DEADLINE = "[indicator.eldercare_kitchens]\ndeadline = 2026-12-31\n"
+DEADLINE = "[indicator.kitchen_build]\ndeadline = 2026-12-31\n"
 
 
 def _refused(text: str) -> str:
@@ -41,9 +41,9 @@ def test_the_published_sample_is_accepted() -> None:
     assert configuration.channel["duty"].url == "http://127.0.0.1:9000/hook"
 
 
-def test_the_published_sample_of_a_deadline_is_accepted() -> None:
+def test_a_deadline_is_accepted() -> None:
     configuration = read_configuration(DEADLINE, "yangguang.toml")
-    (entry,) = (one for one in configuration.catalogue() if one.code == "eldercare_kitchens")
+    (entry,) = (one for one in configuration.catalogue() if one.code == "kitchen_build")
     assert entry.deadline == date(2026, 12, 31)
 
 
