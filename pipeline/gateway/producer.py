@@ -53,6 +53,7 @@ class Producer:
         self._answered = float("-inf")
         self._deadlines: set[asyncio.Timeout] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[Any]] = set()
         self.raw_bytes = _room(MIB)
         """The greatest value that the topic of the rejected takes."""
 
@@ -148,7 +149,14 @@ class Producer:
             self._producer = producer
             await self._probe_until_spent(producer)
             self._producer = None
-            await _discard(producer)
+            self._part_with(producer)
+
+    def _part_with(self, producer: Any) -> None:
+        """Lets a spent producer send what it still can, however long that takes."""
+        leaving = asyncio.create_task(producer.stop())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(lambda task: _look_at([task]))
+        leaving.add_done_callback(self._leaving.discard)
 
     async def _begin(self, producer: Any) -> None:
         await producer.start()
@@ -201,7 +209,8 @@ def _room(batch_bytes: int) -> int:
 
 
 async def _discard(producer: Any) -> None:
-    """Stops a producer. It would wait for a broker that is away for ever, so it is not waited for long."""
+    """Stops a producer that is not needed any more. It would wait for a broker that is away for ever, so it is not
+    waited for long."""
     with suppress(TimeoutError, KafkaError):
         await asyncio.wait_for(producer.stop(), _STOP_SECONDS)
 

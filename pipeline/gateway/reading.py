@@ -24,7 +24,12 @@ LATELY_SECONDS: Final = 10.0
 _PROBE_SECONDS: Final = 2.0
 _QUERY_SECONDS: Final = 10
 _AT_ONCE: Final = 4
+_SHARED_SECONDS: Final = 1.0
 _ERRORS: Final = (ClickHouseError, OSError, aiohttp.ClientError, TimeoutError)
+
+
+Question = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
+"""A view, and the values of each filter."""
 
 
 class Reader:
@@ -37,6 +42,7 @@ class Reader:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._answered = float("-inf")
         self._watch: asyncio.Task[None] | None = None
+        self._asked: dict[Question, asyncio.Task[list[dict[str, Any]]]] = {}
 
     def start(self) -> None:
         """Begins to ask ClickHouse whether it is there, in the background."""
@@ -48,7 +54,9 @@ class Reader:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
-        await self._disconnect()
+        if self._client is not None:
+            with suppress(*_ERRORS):
+                await self._client.close()
 
     @property
     def ready(self) -> bool:
@@ -60,7 +68,21 @@ class Reader:
     ) -> list[dict[str, Any]]:
         """The rows of a view by the names of its columns, where each filter's column has one of its values.
 
+        Who asks the same within a second gets the same answer: any number of open dashboards are one query.
         Raises ProblemError (503) where ClickHouse is away, slow or not as it should be."""
+        question = (view, tuple((name, tuple(values)) for name, values in filters.items()))
+        asked = self._asked.get(question)
+        if asked is None:
+            asked = self._asked[question] = asyncio.create_task(self._select(view, filters, order))
+            asked.add_done_callback(lambda _: self._forget_soon(question))
+        return await asyncio.shield(asked)
+
+    def _forget_soon(self, question: Question) -> None:
+        asyncio.get_running_loop().call_later(_SHARED_SECONDS, self._asked.pop, question, None)
+
+    async def _select(
+        self, view: str, filters: Mapping[str, Sequence[str]], order: Sequence[str]
+    ) -> list[dict[str, Any]]:
         conditions = [f"`{name}` IN {{{name}:Array(String)}}" for name in filters]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         sql = f"SELECT * FROM {DATABASE}.{view}{where} ORDER BY {', '.join(f'`{one}`' for one in order)}"
@@ -70,7 +92,6 @@ class Reader:
                     sql, parameters={name: list(values) for name, values in filters.items()}
                 )
         except _ERRORS as error:
-            await self._disconnect()
             if fault(error) is Fault.TRANSIENT:
                 raise unavailable(f"ClickHouse does not answer ({brief(error)}): ask again") from None
             log.error("ClickHouse refuses to show %s (%s)", view, brief(error))
@@ -99,12 +120,6 @@ class Reader:
                 )
             return self._client
 
-    async def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(*_ERRORS):
-                await client.close()
-
     async def _probe(self) -> None:
         there: bool | None = None
         while True:
@@ -112,7 +127,6 @@ class Reader:
                 async with asyncio.timeout(_QUERY_SECONDS):
                     await (await self._connected()).query("SELECT 1")
             except _ERRORS as error:
-                await self._disconnect()
                 if there is not False:
                     log.warning("ClickHouse at %s:%d does not answer (%s)", *self._address[:2], brief(error))
                 there = False

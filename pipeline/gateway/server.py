@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def run(settings: Settings, limits: Limits | None = None) -> None:
 
     Raises PortTakenError, before anything else, when the port cannot be listened on."""
     listener = _listener(settings.http_host, settings.http_port)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second of what the producer says in one
     app = create_gateway(settings.servers, settings.analyst, limits)
     config = uvicorn.Config(
         app,

@@ -62,6 +62,7 @@ class Broker:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+            self.kafka.wait_ready(READY_S)
 
 
 class Found(NamedTuple):
