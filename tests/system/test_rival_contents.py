@@ -74,3 +74,27 @@ def test_the_greater_content_counts_whatever_comes_first(make_stack: StackMaker,
     stack.wait_as_of(oracle.as_of)
     found = differences(stack, oracle, {})
     assert not found, "\n".join([*found, *(f"x-{number} is {name}" for number, name in enumerate(_PAIRS))])
+
+
+def test_an_operator_whose_only_record_was_taken_over_counts_no_more(make_stack: StackMaker) -> None:
+    stack = make_stack()
+
+    def event(kind: str, name: str, time: str, data: Json) -> Record:
+        attributes = {"specversion": "1.0", "id": name, "source": "/one", "type": kind, "time": time}
+        return Record(STREAM_OF[kind], dump(attributes | {"data": data}))
+
+    operator = _WHOLE[OPERATOR] | {"operator_id": "op-1", "platforms": ["jd"]}
+    order = _WHOLE[ORDER] | {"order_id": "o-1"}
+    log = [
+        event(OPERATOR, "r-1", "2025-11-01T00:00:00Z", operator),
+        event(ORDER, "o-1", "2025-11-20T04:00:00Z", order),
+        event(KITCHEN, "k-1", "2025-11-20T05:00:00Z", _WHOLE[KITCHEN] | {"operator_id": "op-1"}),
+    ]
+    stack.push(log)
+    stack.wait_committed()
+    stack.wait_as_of(Oracle(log).as_of)
+    log.append(event(OPERATOR, "r-1", "2025-11-02T00:00:00Z", operator | {"operator_id": "op-2"}))
+    stack.push(log[-1:])
+    stack.wait_committed()
+    found = differences(stack, Oracle(log), {})
+    assert not found, "\n".join(found)
