@@ -117,7 +117,8 @@ def _flow_now() -> str:
     sums = ",\n            ".join(
         f"({_quoted(window)}, "
         + ", ".join(
-            f"sumIf({value}, minute >= window_end - {int(window_length(window).total_seconds())} AND minute < window_end)"
+            f"sumIf({value}, minute < window_end "
+            f"AND minute >= window_end - {int(window_length(window).total_seconds())})"
             for value in ("numerator", "denominator", "unknown")
         )
         + ")"

@@ -71,7 +71,7 @@ def _webhook() -> Iterator[Webhook]:
 def order(number: int, minute: int, second: int) -> Record:
     delivered = (START + minute * MINUTE + timedelta(seconds=second)).isoformat()
     intact = minute not in DROP
-    data = {
+    data: dict[str, Any] = {
         "order_id": f"o-{number}",
         "operator_id": "tw-1",
         "platform": "meituan",
@@ -135,7 +135,8 @@ def test_a_drop_fires_and_resolves_at_its_minutes_once_though_worker_and_notifie
 ) -> None:
     config = tmp_path / "yangguang.toml"
     config.write_text(f'[channel.duty]\ntype = "webhook"\nurl = "{webhook.url}"\n[channel.screen]\ntype = "console"\n')
-    stack = Stack(tmp_path / "stack", YANGGUANG_CONFIG=str(config))
+    stack = Stack(tmp_path / "stack")
+    stack.env["YANGGUANG_CONFIG"] = str(config)
     notifier = Part(
         "notifier",
         [stack.workers[0]._command[0], "-m", "pipeline", "notifier"],
