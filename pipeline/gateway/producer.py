@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from pipeline.gateway.background import background
 from pipeline.gateway.limits import MIB, Lease, Limits
 from pipeline.gateway.records import Outgoing, Stored
 from schemas.catalogue import REJECTED_TOPIC, STREAMS
@@ -59,7 +60,7 @@ class Producer:
 
     def start(self) -> None:
         """Begins to wait for Kafka, in the background."""
-        self._watch = asyncio.create_task(self._keep())
+        self._watch = background(self._keep(), "waiting for Kafka")
 
     async def stop(self) -> None:
         """Gives Kafka a moment for what is on its way, and ends."""
@@ -135,7 +136,7 @@ class Producer:
             )
             try:
                 await asyncio.wait_for(self._begin(producer), _START_SECONDS)
-            except (KafkaError, OSError, TimeoutError) as error:
+            except (KafkaError, OSError, TimeoutError, ValueError) as error:
                 await _discard(producer)
                 log.warning(
                     "Kafka at %s does not take events (%s): asked again in %.1f s", self._servers, _brief(error), delay
@@ -177,7 +178,7 @@ class Producer:
         finally:
             await admin.close()
         values = {entry[0]: entry[1] for answer in answers for one in answer.resources for entry in one[4]}
-        return _room(int(values["max.message.bytes"]))
+        return _room(int(values.get("max.message.bytes", MIB)))  # none: we may not ask
 
     async def _probe_until_spent(self, producer: Any) -> None:
         """Asks Kafka every second whether it is there, so that a request need not wait to find out."""

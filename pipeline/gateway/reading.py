@@ -12,6 +12,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from pipeline.gateway.background import background
 from pipeline.gateway.problems import ProblemError, unavailable
 from sinks.clickhouse.client import Address, Fault, brief, fault
 from sinks.clickhouse.raw import DATABASE
@@ -46,7 +47,7 @@ class Reader:
 
     def start(self) -> None:
         """Begins to ask ClickHouse whether it is there, in the background."""
-        self._watch = asyncio.create_task(self._probe())
+        self._watch = background(self._probe(), "asking ClickHouse whether it is there")
 
     async def stop(self) -> None:
         """Closes the connections."""
