@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped] # it has no types
+import psutil
 
 from pipeline.bounded_log import BoundedLog
 

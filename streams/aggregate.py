@@ -141,13 +141,13 @@ class Aggregator:
                 (
                     operator,
                     operator_spans(
-                        records,
+                        inputs.registry.get(operator, ()),
                         inputs.kitchens.get(operator, ()),
                         inputs.ordered.get(operator, ()),
                         always_ordered=always,
                     ),
                 )
-                for operator, records in inputs.registry.items()
+                for operator in sorted(operators)  # also one whose only record lost its identity: it has no spans now
             ],
             version,
         )

@@ -44,12 +44,19 @@ def digest(model: type[EventData]) -> str:
 
 
 def canonical(model: type[EventData]) -> str:
-    """SQL for the content as canonical JSON: keys in order, no spaces, absent fields left out, persons as tokens.
+    """SQL for the content as canonical JSON: keys in order, no spaces, absent fields left out, findings in the words
+    that were reported, persons as tokens.
 
     Only used to settle two events of one identity and one time."""
     parts = []
-    for column in sorted(_data_columns(model), key=lambda one: one.name):
-        text = f"concat('\"{column.name}\":', toJSONString(`{column.name}`), ',')"
+    columns = {column.name: column for column in _data_columns(model)}
+    for column in sorted(columns.values(), key=lambda one: one.name):
+        if column.name not in model.model_fields and column.name.endswith(("_reported", "_warning")):
+            continue
+        said = f"{column.name}_reported" if f"{column.name}_reported" in columns else column.name
+        # ClickHouse escapes slashes, which is the same JSON but another order
+        value = f"replaceAll(toJSONString(`{said}`), '\\\\/', '/')"
+        text = f"concat('\"{column.name}\":', {value}, ',')"
         absent = f"empty(`{column.name}`)" if column.type.startswith("Array") else f"isNull(`{column.name}`)"
         parts.append(f"if({absent}, '', {text})" if _may_be_absent(column) else text)
     return f"concat({', '.join(parts)}, subject)"
