@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import orjson
-import psutil  # type: ignore[import-untyped] # it has no types
+import psutil
 from aiokafka import AIOKafkaProducer
 from clickhouse_connect.driver.client import Client
 from kafka.admin import KafkaAdminClient, NewTopic

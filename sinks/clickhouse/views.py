@@ -1,6 +1,6 @@
 """The names that analysts rely on: views over the raw tables and the aggregates, with a comment on every column.
 
-Times are stored in UTC and shown in Asia/Shanghai. The SQL of rates stands in `sinks.clickhouse.rates`.
+Times are stored in UTC and shown in Asia/Shanghai. The SQL of rates stands in `sinks.clickhouse.rate_views`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from schemas.catalogue import MODELS
 from schemas.columns import LANDED_AT, TableColumn, table_columns
 from schemas.event import EventData
 from schemas.seal import Order
-from sinks.clickhouse import rates
+from sinks.clickhouse import rate_views
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import MOMENT, create_view, shown
 
@@ -26,7 +26,7 @@ def views() -> dict[str, str]:
     made: dict[str, str] = {}
     for model in MODELS:
         made[model.table] = _orders(model) if model is Order else _current_records(model)
-    made |= _events_and_rejected() | rates.views() | _alerts()
+    made |= _events_and_rejected() | rate_views.views() | _alerts()
     return made
 
 
@@ -152,10 +152,7 @@ def _events_and_rejected() -> dict[str, str]:
 
 
 _RATE_COLUMNS: Final = (
-    TableColumn("numerator", "UInt64", "Units in the numerator"),
-    TableColumn("denominator", "UInt64", "Units in the denominator, 0 for a count"),
-    TableColumn("unknown", "UInt64", "Units in the denominator of which too little is known"),
-    TableColumn("rate", "Nullable(Float64)", "Numerator by denominator, or the number for a count"),
+    *rate_views.RATE_COLUMNS,
     TableColumn("target", "Nullable(Float64)", "Target that was valid"),
 )
 _ALERT_COLUMNS: Final = (

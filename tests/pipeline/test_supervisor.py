@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped] # it has no types
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -17,7 +17,7 @@ TODAY = date(2026, 11, 23)
 
 def dated(day: date, value: float) -> Dated:
     """One entry of a target."""
-    return Dated(**{"from": day, "value": value})
+    return Dated.model_validate({"from": day, "value": value})
 
 
 def changed(indicator: Indicator, **fields: Any) -> Indicator:
