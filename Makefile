@@ -15,7 +15,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "making the virtual environment from requirements.lock (about 1.4 GB, a minute or two)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 up: $(STAMP) ## Run everything on this machine until Ctrl-C (ARGS="--workers 2 --no-simulate ...")

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from pipeline.ports import PortTakenError
 from pipeline.settings import SettingsError
 
 _COMMANDS: Final = {
@@ -65,6 +66,6 @@ def main() -> None:
     """Runs a command; what the user can mend is one sentence on stderr and status 1, wrong usage is status 2."""
     try:
         cli.main(prog_name="yangguang")
-    except SettingsError as error:
+    except (SettingsError, PortTakenError) as error:
         click.echo(f"yangguang: {error}", err=True)
         sys.exit(1)

@@ -16,6 +16,7 @@ from faust.types import Message
 from yarl import URL
 
 from sinks.clickhouse.client import Address
+from streams.topics import REJECTED_MAX_BYTES
 from streams.transport import RecordListConsumer, RecordListTransport
 
 log: Final = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def create_app(options: Options, client_id: str = "yangguang") -> App:
         consumer_metadata_max_age_ms=30_000,
         producer_acks=-1,
         producer_linger=0,
-        producer_max_request_size=1_100_000,
+        producer_max_request_size=REJECTED_MAX_BYTES,
         producer_compression_type="lz4",
         stream_buffer_maxsize=4,
         stream_wait_empty=False,

@@ -21,6 +21,9 @@ REJECTED_RETENTION_DAYS: Final = 30
 """Raw bytes of rejected events are personal data: they are kept this long and nowhere else."""
 
 
+REJECTED_MAX_BYTES: Final = 16 * 2**20
+"""A rejected record has all its bytes and headers besides, and the gateway takes bodies of 8 MiB."""
+
 WORKER_TOPICS: Final = (*STREAMS, REJECTED_TOPIC, LANDED_TOPIC, AGGREGATED_TOPIC)
 """What the workers' group reads."""
 
@@ -38,7 +41,12 @@ def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
 
     return [
         *(topic(stream, partitions, retention_ms=7 * _DAY_MS) for stream in STREAMS),
-        topic(REJECTED_TOPIC, 1, retention_ms=REJECTED_RETENTION_DAYS * _DAY_MS),
+        topic(
+            REJECTED_TOPIC,
+            1,
+            retention_ms=REJECTED_RETENTION_DAYS * _DAY_MS,
+            max_message_bytes=REJECTED_MAX_BYTES,
+        ),
         topic(LANDED_TOPIC, len(STREAMS), retention_ms=7 * _DAY_MS),
         topic(AGGREGATED_TOPIC, 1, retention_ms=_DAY_MS),
         topic(ALERTS_TOPIC, 1, retention_ms=90 * _DAY_MS),
