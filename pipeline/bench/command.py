@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 import orjson
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from kafka.errors import KafkaError as ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -25,7 +27,7 @@ from pipeline.bench.services import BenchError, Services, services
 from pipeline.embedded.kafka import KafkaError
 from pipeline.ports import PortTakenError
 from pipeline.settings import Settings, load_settings
-from sinks.clickhouse.client import connect
+from sinks.clickhouse.client import brief, connect
 
 
 def bench_land(
@@ -58,6 +60,12 @@ def bench_land(
             )
     except (BenchError, KafkaError, PortTakenError) as error:
         click.echo(f"bench: {error}", err=True)
+        return 1
+    except ClientError as error:
+        click.echo(f"bench: Kafka does not do its part ({error!r}); check YANGGUANG_KAFKA", err=True)
+        return 1
+    except ClickHouseError as error:
+        click.echo(f"bench: ClickHouse does not do its part ({brief(error)}); check YANGGUANG_CLICKHOUSE", err=True)
         return 1
     if json:
         click.echo(orjson.dumps(as_json(runs, delay, facts), option=orjson.OPT_INDENT_2))

@@ -67,6 +67,11 @@ class Run(NamedTuple):
         """Events a second."""
         return self.events / self.seconds
 
+    @property
+    def cpu_us(self) -> float:
+        """CPU of the consumer's own process, microseconds an event."""
+        return self.cpu_seconds / self.events * 1_000_000
+
 
 @contextmanager
 def filled_topic(

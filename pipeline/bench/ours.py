@@ -50,7 +50,8 @@ class _OtherDatabase(Store):
 def landing_stage(options: Options, topic: str, database: str) -> None:
     """Runs a worker that has only the landing stage. Never returns."""
     app = create_app(options)
-    opened: asyncio.Future[Landing] = asyncio.get_event_loop_policy().get_event_loop().create_future()
+    opened = asyncio.Event()
+    stage: list[Landing] = []
 
     async def publish(landed: Landed) -> None:
         await app.producer.send_and_wait(
@@ -67,14 +68,15 @@ def landing_stage(options: Options, topic: str, database: str) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        opened.set_result(landing)
+        stage.append(landing)
+        opened.set()
         async for event in stream.noack().events():
             await landing.take(event.message)
 
     async def ticks() -> None:
-        landing = await opened
+        await opened.wait()
         while not app.should_stop:
-            await landing.tick()
+            await stage[0].tick()
             await app.sleep(TICK_SECONDS)
 
     app.agent(app.topic(topic, schema=RecordListSchema()), name="land")(land)

@@ -4,7 +4,7 @@ Both keep less than the worker does. They have no dead letter and no reject reas
 tokens for personal data, no limits on ids, texts and vendor extensions, no rule on unknown fields, no `landed` message,
 and no second road when ClickHouse refuses a row. So they are peers in speed only, and the comparison favours them. They
 use their libraries' default settings, except where a default would not be fair to them: the first offset is the
-earliest.
+earliest, and clickhouse-connect does not import numpy and pandas at the first insert (0.45 s, 85 MB).
 """
 
 import time

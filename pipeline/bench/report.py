@@ -14,7 +14,7 @@ from pipeline.bench.runner import FAUST, LOOP, OURS
 _MEGABYTE: Final = 1_000_000
 _MICRO: Final = 1_000_000
 PAIRS: Final = ((OURS, FAUST), (OURS, LOOP), (LOOP, FAUST))
-"""Whose rates are divided by whose."""
+"""Who is compared with whom."""
 
 
 class Spread(NamedTuple):
@@ -29,6 +29,9 @@ class Spread(NamedTuple):
         """Of at least one value."""
         return cls(median(values), min(values), max(values))
 
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.least:.2f}-{self.greatest:.2f})"
+
 
 class Delay(NamedTuple):
     """From the producer's stamp to the row being visible, in milliseconds, at a steady rate in events/s."""
@@ -41,16 +44,29 @@ class Delay(NamedTuple):
     greatest_ms: float
 
 
-def ratios(runs: Sequence[Run]) -> dict[tuple[str, str], Spread]:
-    """Ratios of the rates within a round: noise that lasts longer than a round cancels out."""
-    by_round: dict[int, dict[str, float]] = {}
+class Ratio(NamedTuple):
+    """How many times faster `runner` is than `peer`, and how many times less CPU its own process takes an event.
+
+    Both are taken within a round, so noise that lasts longer than a round cancels out; the CPU hardly feels noise."""
+
+    runner: str
+    peer: str
+    rate: Spread
+    cpu: Spread
+
+
+def ratios(runs: Sequence[Run]) -> list[Ratio]:
+    """Ratios of all pairs that ran in a common round."""
+    by_round: dict[int, dict[str, Run]] = {}
     for run in runs:
-        by_round.setdefault(run.round, {})[run.runner] = run.rate
-    found = {}
-    for over, under in PAIRS:
-        values = [rates[over] / rates[under] for rates in by_round.values() if over in rates and under in rates]
-        if values:
-            found[over, under] = Spread.of(values)
+        by_round.setdefault(run.round, {})[run.runner] = run
+    found = []
+    for runner, peer in PAIRS:
+        both = [(one[runner], one[peer]) for one in by_round.values() if runner in one and peer in one]
+        if both:
+            rates = Spread.of([own.rate / other.rate for own, other in both])
+            cpu = Spread.of([other.cpu_us / own.cpu_us for own, other in both])
+            found.append(Ratio(runner, peer, rates, cpu))
     return found
 
 
@@ -64,7 +80,10 @@ def as_json(runs: Sequence[Run], delay: Delay | None, facts: dict[str, Any]) -> 
     return {
         **facts,
         "rounds": [_numbers(run) for run in runs],
-        "ratios": [{"runner": over, "of": under, **spread._asdict()} for (over, under), spread in ratios(runs).items()],
+        "ratios": [
+            {"runner": one.runner, "peer": one.peer, "rate": one.rate._asdict(), "cpu": one.cpu._asdict()}
+            for one in ratios(runs)
+        ],
         "delay": delay._asdict() if delay else None,
     }
 
@@ -77,7 +96,7 @@ def _numbers(run: Run) -> dict[str, Any]:
         "events": run.events,
         "seconds": run.seconds,
         "events_per_second": run.rate,
-        "cpu_us_per_event": run.cpu_seconds / run.events * _MICRO,
+        "cpu_us_per_event": run.cpu_us,
         "clickhouse_cpu_us_per_event": None if server is None else server / run.events * _MICRO,
         "peak_bytes": run.peak_bytes,
         "cpu_share_of_others": run.others,
@@ -86,10 +105,13 @@ def _numbers(run: Run) -> dict[str, Any]:
 
 def as_tables(runs: Sequence[Run], delay: Delay | None, facts: dict[str, Any]) -> RenderableType:
     """The same for people."""
-    table = Table(title=f"{facts['events']:,} seal events of {facts['bytes_per_event']:.0f} bytes, Kafka to ClickHouse")
+    table = Table(
+        title=f"{facts['events']:,} seal events of {facts['bytes_per_event']:.0f} bytes, Kafka to ClickHouse",
+        caption="CPU in µs an event; others: share of the machine that others used",
+    )
     table.add_column("round", justify="right")
-    table.add_column("consumer")
-    for title in ("events/s", "CPU µs/event", "ClickHouse µs/event", "peak MB", "others' CPU"):
+    table.add_column("consumer", no_wrap=True)
+    for title in ("events/s", "CPU", "ClickHouse", "peak MB", "others"):
         table.add_column(title, justify="right")
     for run in runs:
         numbers = _numbers(run)
@@ -98,17 +120,18 @@ def as_tables(runs: Sequence[Run], delay: Delay | None, facts: dict[str, Any]) -
             str(run.round),
             run.runner,
             f"{run.rate:,.0f}",
-            f"{numbers['cpu_us_per_event']:.1f}",
+            f"{run.cpu_us:.1f}",
             "-" if server is None else f"{server:.1f}",
             f"{run.peak_bytes / _MEGABYTE:.0f}",
             "-" if run.others is None else f"{run.others:.0%}",
             end_section=run is runs[-1] or runs[runs.index(run) + 1].round != run.round,
         )
-    ratio = Table(title="ratio of events/s within a round")
-    for title in ("", "median", "least", "greatest"):
-        ratio.add_column(title, justify="right" if title else "left")
-    for (over, under), spread in ratios(runs).items():
-        ratio.add_row(f"{over} / {under}", *(f"{value:.2f}" for value in spread))
+    ratio = Table(title="within a round: median (least-greatest)")
+    ratio.add_column("", no_wrap=True)
+    ratio.add_column("times as fast", justify="right", no_wrap=True)
+    ratio.add_column("times less CPU", justify="right", no_wrap=True)
+    for one in ratios(runs):
+        ratio.add_row(f"{one.runner} / {one.peer}", str(one.rate), str(one.cpu))
     said = (
         f"Produced to visible at {delay.rate:,.0f} events/s for {delay.seconds:.0f} s: "
         f"median {delay.median_ms:.0f} ms, p99 {delay.p99_ms:.0f} ms, greatest {delay.greatest_ms:.0f} ms"
