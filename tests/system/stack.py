@@ -31,6 +31,7 @@ GROUP_TOPICS: Final = (*STREAMS, "yangguang.rejected", "yangguang.landed", "yang
 
 WRITER_PASSWORD: Final = "writer-of-this-test"
 READY_SECONDS: Final = 60.0
+READ_SECONDS: Final = 30.0
 
 
 class Progress(NamedTuple):
@@ -38,6 +39,14 @@ class Progress(NamedTuple):
 
     there: int
     committed: int
+
+
+class Read(NamedTuple):
+    """One record as a topic holds it."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
 
 
 def free_port() -> int:
@@ -255,17 +264,24 @@ class Stack:
         finally:
             producer.close()
 
-    def raw(self, topic: str, partition: int, offset: int) -> bytes | None:
-        """The value of one record."""
+    def records(self, topic: str) -> dict[Place, Read]:
+        """Everything that a topic holds now."""
         reader = KafkaConsumer(bootstrap_servers=self.servers, enable_auto_commit=False)
         try:
-            reader.assign([where := TopicPartition(topic, partition)])
-            reader.seek(where, offset)
-            found = wait_for(lambda: reader.poll(1000, max_records=1), 20, f"a record at {topic}/{partition}@{offset}")
-            record = found[where][0]
-            assert record.offset == offset, f"{topic}/{partition} has no offset {offset}"
-            value: bytes | None = record.value
-            return value
+            partitions = [TopicPartition(topic, one) for one in reader.partitions_for_topic(topic) or ()]
+            ends = reader.end_offsets(partitions)
+            reader.assign(partitions)
+            reader.seek_to_beginning()
+            found: dict[Place, Read] = {}
+
+            def all_read() -> bool:
+                for several in reader.poll(200, max_records=5000).values():
+                    for one in several:
+                        found[Place(topic, one.partition, one.offset)] = Read(one.key, one.value, tuple(one.headers))
+                return all(reader.position(one) >= ends[one] for one in partitions)
+
+            wait_for(all_read, READ_SECONDS, f"{topic} is read")
+            return found
         finally:
             reader.close()
 
@@ -284,7 +300,10 @@ class Stack:
 
         def done() -> bool:
             nonlocal calm
-            progress = self.progress()
+            try:
+                progress = self.progress()
+            except KafkaError:  # a broker that was started again: ask again
+                return False
             calm = calm + 1 if all(progress[one].there == progress[one].committed for one in topics) else 0
             return calm == 2
 
