@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from schemas.indicators import Indicator
-from schemas.towns import CITY_NAME, TOWNS
+from schemas.places import place_label
 from sinks.clickhouse import alerts
 from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
 from sinks.clickhouse.client import Store, now
@@ -50,11 +50,6 @@ def rule_at(indicator: Indicator, minute: datetime) -> Rule:
         indicator.kind == "flow",
         indicator.counts,
     )
-
-
-def place_name(scope: str, scope_id: str) -> str:
-    """What people call the place."""
-    return CITY_NAME if scope == "city" else TOWNS[scope_id].name if scope == "town" else scope_id
 
 
 def _next_day(minute: datetime) -> datetime:
@@ -165,7 +160,7 @@ class Evaluation:
             past = [point for point in changes if point.minute <= minute]
             if past and past[-1].denominator:
                 _, _, _, _, numerator, denominator, _ = past[-1]
-                name = place_name(place.scope, place.scope_id)
+                name = place_label(place.scope, place.scope_id)
                 found.append((place.scope, place.scope_id, name, numerator, denominator, numerator / denominator))
         return sorted(found, key=lambda one: one[5], reverse=self._indicator.comparator == "<=")[:WORST]
 

@@ -14,8 +14,8 @@ from rich.text import Text
 from pipeline.settings import Settings, load_settings
 from schemas.catalogue import ENVELOPES
 from schemas.indicators import CATALOGUE
+from schemas.places import place_label
 from sinks.clickhouse.client import brief, connect
-from sinks.notify.message import place_label
 
 STYLES: Final = {
     "ok": "green",

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from schemas.indicators import INDICATORS, Indicator
-from schemas.registry import Platform
+from schemas.places import PLATFORMS
 from schemas.towns import CITY_CODE, TOWNS
 from sinks.clickhouse.raw import DATABASE
 
-PLATFORMS: Final[tuple[str, ...]] = Platform.__args__  # type: ignore[attr-defined]  # typing gives Literal no such name
 SPAN_FIELDS: Final = (
     "kind", "town_code", "status", "platforms", "grade", "certified", "director", "officers", "accepted", "trained",
     "healthy", "kitchen", "ordered",
@@ -54,7 +53,7 @@ def contributions(indicators: Iterable[Indicator]) -> str:
 
 def scope_ids(indicator: Indicator) -> list[tuple[str, str]]:
     """(scope, scope_id) of every place at which the indicator is shown."""
-    ids: dict[str, Sequence[str]] = {"city": (CITY_CODE,), "town": tuple(TOWNS), "platform": PLATFORMS}
+    ids: dict[str, Sequence[str]] = {"city": (CITY_CODE,), "town": tuple(TOWNS), "platform": tuple(PLATFORMS)}
     return [(scope, scope_id) for scope in indicator.scopes for scope_id in ids[scope]]
 
 

@@ -6,24 +6,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from schemas.indicators import CATALOGUE
-from schemas.towns import CITY_CODE, CITY_NAME, TOWNS
+from schemas.places import place_label
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 SENT_STATES: Final = ("firing", "resolved")
 """States that people are told of; pending and ok are in the table and on the topic only."""
 
 _WINDOWS: Final = {"now": "当前", "1h": "近1小时", "24h": "近24小时", "7d": "近7天", "30d": "近30天", "365d": "近365天"}
-_PLATFORMS: Final = {"meituan": "美团", "eleme": "饿了么", "jd": "京东", "douyin": "抖音", "other": "其他平台"}
 _MOMENTS: Final = ("as_of", "since", "recorded_at")
-
-
-def place_label(scope: str, scope_id: str) -> str:
-    """What people call a place."""
-    if scope == "city" or scope_id == CITY_CODE:
-        return CITY_NAME
-    if scope_id in TOWNS:
-        return TOWNS[scope_id].name + TOWNS[scope_id].kind
-    return _PLATFORMS.get(scope_id, scope_id)
 
 
 def compose(transition: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +41,7 @@ def text(transition: Mapping[str, Any]) -> str:
     wanted = "" if target is None else f"，目标{_share(target) if not (entry and entry.counts) else f'{target:g}'}"
     at = _moment(transition["as_of"]).strftime("%Y-%m-%d %H:%M")
     state = {"firing": "低于要求，告警", "resolved": "已恢复，告警解除"}.get(str(transition["to_state"]), "状态变化")
-    worst = "；".join(f"{one[2]} {_share(one[5])}（{one[3]}/{one[4]}）" for one in transition["worst"])
+    worst = "；".join(f"{one[2]}{_share(one[5])}（{one[3]}/{one[4]}）" for one in transition["worst"])
     return f"{where}{what}{window}{number}{wanted}，{state}（{at}）" + (f"。较差：{worst}" if worst else "")
 
 

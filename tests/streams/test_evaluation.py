@@ -30,11 +30,11 @@ AT_MOST_NONE: Final = BUILD.model_copy(
         "scopes": ("city",),
         "alert_windows": ("1h",),
         "comparator": "<=",
-        "target": (Dated(**{"from": date(2023, 1, 1), "value": 0.0}),),
+        "target": (Dated.model_validate({"from": date(2023, 1, 1), "value": 0.0}),),
     }
 )
 AT_LEAST_ONE: Final = AT_MOST_NONE.model_copy(
-    update={"comparator": ">=", "target": (Dated(**{"from": date(2023, 1, 1), "value": 1.0}),)}
+    update={"comparator": ">=", "target": (Dated.model_validate({"from": date(2023, 1, 1), "value": 1.0}),)}
 )
 
 Courses = dict[Place, list[Value]]
@@ -95,7 +95,8 @@ COURSES = st.lists(st.tuples(_VALUES, st.integers(1, 25)), min_size=1, max_size=
     lambda runs: [value for value, length in runs for _ in range(length)][:120]
 )
 DATED = tuple(
-    Dated(**{"from": day, "value": value}) for day, value in ((date(2023, 1, 1), 0.90), (date(2027, 1, 1), 0.97))
+    Dated.model_validate({"from": day, "value": value})
+    for day, value in ((date(2023, 1, 1), 0.90), (date(2027, 1, 1), 0.97))
 )
 INDICATORS = st.builds(
     lambda base, minutes, target, deadline: base.model_copy(
