@@ -203,4 +203,4 @@ def test_the_citys_row_names_the_worst_places_of_its_window_first() -> None:
     (pending,) = (row for row in run(SEAL, courses, {}) if row["transition_id"] and row["scope"] == "city")
     names = [place[1] for place in pending["worst"]]
     assert names == ["330681002", "330681102", "330681004", "330681005", "330681001"]
-    assert pending["worst"][0] == ("town", "330681002", "浣东", 10, 100, 0.1)
+    assert pending["worst"][0] == ("town", "330681002", "浣东街道", 10, 100, 0.1)
