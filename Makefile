@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format bench doctor lock clean
+.PHONY: help up demo test lint format docs bench doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,10 +40,19 @@ bench: $(STAMP) ## Measure the landing of events against named peers
 doctor: $(STAMP) ## Check every part of a running system
 	@$(BIN)/yangguang doctor
 
-lock: ## Renew requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --all-extras --upgrade --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
-	  --output-file requirements.lock
+docs: $(STAMP) ## Fill the tables of the pages from the code
+	@PYTHONPATH=. $(BIN)/python docs/tables.py
+
+COMPILE = uv pip compile pyproject.toml --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
+  --no-emit-find-links --python-version 3.11 --python-platform x86_64-unknown-linux-gnu
+
+lock: ## Renew requirements.lock and deploy/requirements.lock from pyproject.toml (needs uv)
+	$(COMPILE) --all-extras --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements.lock
+
+demo: $(STAMP) ## Two minutes of a simulated day, 120 times as fast: seals drop at noon, an alert fires and resolves
+	@YANGGUANG_HOME=.yangguang/demo YANGGUANG_CLOCK=event exec $(BIN)/yangguang up --from 2026-11-20T11:00+08:00 \
+	  --speed 120 --orders-per-day 60000 --incident seal-drop:town=330681003,from=12:00,to=13:00,rate=0.3 $(ARGS)
 
 clean: ## Delete the virtual environment and caches; data in .yangguang stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

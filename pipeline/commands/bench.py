@@ -2,7 +2,12 @@
 
 import click
 
-from pipeline.bench import land
+try:
+    from pipeline.bench import land
+except ModuleNotFoundError as error:
+    raise click.ClickException(
+        f"bench runs its own Kafka and ClickHouse and {error.name} is not installed: install yangguang[embedded]"
+    ) from error
 
 
 @click.group()

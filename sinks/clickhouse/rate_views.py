@@ -13,6 +13,10 @@ STALE_AFTER_SECONDS: Final = 300
 """How much later than `lateness` a watermark may be before its rates are called stale."""
 
 _MINUTE: Final = "DateTime64(0, 'Asia/Shanghai')"
+_SILENCE: Final = 7200
+"""Seconds between 10:00 and 22:00 after which a place without orders has no data, rather than no activity."""
+_REGISTRY_SILENCE: Final = 172_800
+"""Seconds after which a registry that says nothing has no data."""
 
 
 def _marks() -> str:
@@ -38,41 +42,51 @@ FROM (
 GROUP BY code"""
 
 
+_WITH_MARKS: Final = f"""WITH (
+    SELECT mapFromArrays(groupArray(indicator), groupArray((as_of, window_end, stale, registry_time)))
+    FROM {DATABASE}.indicator_marks
+) AS marks
+"""
+"""Before a view's SELECT: all marks as one map, so that they are asked for once however often they are used."""
+
+
+def _as_of(indicator: Indicator) -> str:
+    return f"marks['{indicator.code}'].1"
+
+
 def _flow_now() -> str:
     """Rolling sums of every flow indicator, window and scope at its as_of; `recent` counts the last two hours."""
-    windows = sorted({window for one in flow_indicators() for window in one.windows}, key=window_length)
-    longest = int(window_length(windows[-1]).total_seconds())
+    return "\n    UNION ALL\n    ".join(_rolling(indicator) for indicator in flow_indicators())
+
+
+def _rolling(indicator: Indicator) -> str:
+    lengths = {window: int(window_length(window).total_seconds()) for window in indicator.windows}
+    as_of, end = _as_of(indicator), f"marks['{indicator.code}'].2"
+    values = ("numerator", "denominator", "unknown")
     sums = ",\n            ".join(
-        f"({_quoted(window)}, "
-        + ", ".join(
-            f"sumIf({value}, minute < window_end "
-            f"AND minute >= window_end - {int(window_length(window).total_seconds())})"
-            for value in ("numerator", "denominator", "unknown")
-        )
+        f"('{window}', "
+        + ", ".join(f"sumIf({value}, minute < {end} AND minute >= {end} - {length})" for value in values)
         + ")"
-        for window in windows
+        for window, length in lengths.items()
     )
-    return f"""SELECT indicator, part.1 AS window, place.1 AS scope, place.2 AS scope_id, sum(part.2) AS numerator,
-        sum(part.3) AS denominator, sum(part.4) AS unknown, sum(recent) AS recent
+    return f"""SELECT '{indicator.code}' AS indicator, part.1 AS window, place.1 AS scope, place.2 AS scope_id,
+        sum(part.2) AS numerator, sum(part.3) AS denominator, sum(part.4) AS unknown, sum(recent) AS recent
     FROM (
-        SELECT indicator, town_code, platform, [{sums}] AS parts,
-            sumIf(denominator, minute >= as_of - 7200) AS recent
-        FROM {DATABASE}.flow_minutes AS bucket FINAL
-        INNER JOIN {DATABASE}.indicator_marks AS mark USING (indicator)
-        WHERE minute >= (SELECT min(window_end) - {longest} FROM {DATABASE}.indicator_marks)
-            AND minute < as_of AND (minute < window_end OR minute >= as_of - 7200)
-        GROUP BY indicator, town_code, platform
+        SELECT town_code, platform, [{sums}] AS parts, sumIf(denominator, minute >= {as_of} - {_SILENCE}) AS recent
+        FROM {DATABASE}.flow_minutes FINAL
+        WHERE indicator = '{indicator.code}' AND minute >= {end} - {max(lengths.values())} AND minute < {as_of}
+        GROUP BY town_code, platform
     )
     ARRAY JOIN parts AS part
     ARRAY JOIN {spread("[platform]")} AS place
-    GROUP BY indicator, window, scope, scope_id"""
+    GROUP BY window, scope, scope_id"""
 
 
 def _stock_now() -> str:
     """Every stock indicator and scope at its as_of."""
     parts = []
     for indicators in stock_groups().values():
-        as_of = f"(SELECT as_of FROM {DATABASE}.indicator_marks WHERE indicator = '{indicators[0].code}')"
+        as_of = _as_of(indicators[0])
         parts.append(
             f"SELECT indicator, 'now' AS window, scope, scope_id, toUInt64(sum(numerator)) AS numerator,\n"
             f"    toUInt64(sum(denominator)) AS denominator, toUInt64(sum(unknown)) AS unknown, toUInt64(1) AS recent\n"
@@ -86,17 +100,13 @@ def _skeleton() -> str:
     """One row for every indicator, window and place, also where there is nothing to count."""
     rows = []
     for one in INDICATORS:
-        windows = "[" + ", ".join(_quoted(window) for window in one.windows) + "]"
+        windows = "[" + ", ".join(f"'{window}'" for window in one.windows) + "]"
         places = "[" + ", ".join(f"('{scope}', '{scope_id}')" for scope, scope_id in scope_ids(one)) + "]"
         rows.append(
             f"SELECT '{one.code}' AS indicator, arrayJoin({windows}) AS window, arrayJoin({places}) AS place,\n"
             f"    '{one.kind}' AS kind, toBool({int(one.counts)}) AS counts"
         )
     return "\nUNION ALL\n".join(rows)
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'"
 
 
 RATE_COLUMNS: Final = (
@@ -133,44 +143,41 @@ def _rates_now() -> str:
         TableColumn("definition", "LowCardinality(String)", "Version of the indicator's definition"),
     ]
     silent = (
-        "if(kind = 'flow', recent = 0 AND toHour(as_of, 'Asia/Shanghai') BETWEEN 10 AND 21, "
-        "registry_time < as_of - 172800)"
+        "if(kind = 'flow', recent = 0 AND toHour(mark.1, 'Asia/Shanghai') BETWEEN 10 AND 21, "
+        f"mark.4 < mark.1 - {_REGISTRY_SILENCE})"
     )
-    body = f"""SELECT skeleton.indicator AS indicator, place.1 AS scope, place.2 AS scope_id, skeleton.window AS window,
-
-    counted.numerator AS numerator, counted.denominator AS denominator, counted.unknown AS unknown,
+    body = f"""{_WITH_MARKS}SELECT indicator, scope, scope_id, window, numerator, denominator, unknown,
     multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator) AS rate,
     if(kind = 'flow' AND denominator > 0, {wilson("-")}, NULL) AS lower,
     if(kind = 'flow' AND denominator > 0, {wilson("+")}, NULL) AS upper,
-    if(empty(valid), NULL, valid[-1].2) AS target,
-    comparator,
+    {_valid_target("mark.1")} AS target, comparator,
     multiIf(
-        mark.as_of IS NULL, 'no_data',
-        stale, 'stale',
+        mark.1 IS NULL, 'no_data',
+        mark.3, 'stale',
         NOT counts AND denominator = 0, if({silent}, 'no_data', 'no_activity'),
         NOT counts AND denominator < floor, 'low_sample',
         target IS NULL, 'ok',
         if(comparator = '>=', rate >= target, rate <= target), 'ok', 'below') AS status,
-    toDateTime64(mark.as_of, 0, 'Asia/Shanghai') AS as_of,
-    toDateTime64(mark.window_end, 0, 'Asia/Shanghai') AS window_end,
+    toDateTime64(mark.1, 0, 'Asia/Shanghai') AS as_of, toDateTime64(mark.2, 0, 'Asia/Shanghai') AS window_end,
     definition
 FROM (
+    SELECT skeleton.indicator AS indicator, place.1 AS scope, place.2 AS scope_id, skeleton.window AS window, kind,
+        counts, comparator, floor, definition, targets, recent, marks[skeleton.indicator] AS mark,
+        counted.numerator AS numerator, counted.denominator AS denominator, counted.unknown AS unknown
+    FROM (
     {_skeleton()}
-) AS skeleton
-INNER JOIN (
-    SELECT code AS indicator, comparator, floor, definition, targets
-    FROM {DATABASE}.raw_indicators WHERE synced_at = (SELECT max(synced_at) FROM {DATABASE}.raw_indicators)
-) AS entry ON entry.indicator = skeleton.indicator
-LEFT JOIN {DATABASE}.indicator_marks AS mark ON mark.indicator = skeleton.indicator
-LEFT JOIN (
+    ) AS skeleton
+    INNER JOIN (
+        SELECT code AS indicator, comparator, floor, definition, targets
+        FROM {DATABASE}.raw_indicators WHERE synced_at = (SELECT max(synced_at) FROM {DATABASE}.raw_indicators)
+    ) AS entry ON entry.indicator = skeleton.indicator
+    LEFT JOIN (
     {_flow_now()}
     UNION ALL
     {_stock_now()}
-) AS counted ON counted.indicator = skeleton.indicator AND counted.window = skeleton.window
-    AND counted.scope = skeleton.place.1 AND counted.scope_id = skeleton.place.2"""
-    body = body.replace("valid[-1].2", _valid_target("mark.as_of")).replace(
-        "empty(valid)", f"isNull({_valid_target('mark.as_of')})"
-    )
+    ) AS counted ON counted.indicator = skeleton.indicator AND counted.window = skeleton.window
+        AND counted.scope = skeleton.place.1 AND counted.scope_id = skeleton.place.2
+)"""
     return create_view("rates_now", columns, body, "Every rate as it is now, one row an indicator, window and place")
 
 
@@ -194,9 +201,9 @@ def _rates_history() -> str:
     GROUP BY indicator, scope, scope_id, minute
     HAVING denominator + numerator > 0"""
     stock = "\nUNION ALL\n".join(_stock_history(indicators) for indicators in stock_groups().values())
-    body = f"""SELECT indicator, scope, scope_id, toDateTime64(minute, 0, 'Asia/Shanghai') AS minute, numerator,
-    denominator,
-    unknown, multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator) AS rate,
+    body = f"""{_WITH_MARKS}SELECT indicator, scope, scope_id, toDateTime64(minute, 0, 'Asia/Shanghai') AS minute,
+    numerator, denominator, unknown,
+    multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator) AS rate,
     definition
 FROM (
     {flow}
@@ -217,7 +224,7 @@ INNER JOIN (
 
 def _stock_history(indicators: Sequence[Indicator]) -> str:
     """Running sums over the minutes at which spans begin and end, up to as_of."""
-    as_of = f"(SELECT as_of FROM {DATABASE}.indicator_marks WHERE indicator = '{indicators[0].code}')"
+    as_of = _as_of(indicators[0])
     order = "OVER (PARTITION BY indicator, scope, scope_id ORDER BY minute)"
     sums = ", ".join(f"toUInt64(sum(d_{one}) {order}) AS {one}" for one in ("numerator", "denominator", "unknown"))
     return f"""SELECT indicator, scope, scope_id, minute, {sums}

@@ -18,9 +18,10 @@ def shown(expression: str, kind: str) -> str:
 def create_view(name: str, columns: Iterable[TableColumn], body: str, comment: str) -> str:
     """CREATE statement of a view whose columns have types and comments."""
     lines = ",\n".join(f"    `{one.name}` {one.type} COMMENT '{quoted(one.comment)}'" for one in columns)
-    return (
-        f"CREATE OR REPLACE VIEW {DATABASE}.{name} {{on_cluster}} (\n{lines}\n) AS\n{body}\nCOMMENT '{quoted(comment)}'"
-    )
+    head = f"CREATE OR REPLACE VIEW {DATABASE}.{name} {{on_cluster}} (\n{lines}\n)"
+    # analysts may read the view and not the tables beneath it, so it reads them with the rights of who made it
+    security = "DEFINER = CURRENT_USER SQL SECURITY DEFINER"
+    return f"{head}\n{security}\nAS {body}\nCOMMENT '{quoted(comment)}'"
 
 
 def first_minute(moment: str) -> str:

@@ -50,7 +50,7 @@ def _number(transition: Mapping[str, Any], *, counts: bool) -> str:
         return f"{transition['numerator']}家"
     if transition["rate"] is None:
         return "无数据"
-    unknown = f"，其中不明{transition['unknown']}" if transition["unknown"] else ""
+    unknown = f"，其中未知{transition['unknown']}" if transition["unknown"] else ""
     return f"{_share(transition['rate'])}（{transition['numerator']}/{transition['denominator']}{unknown}）"
 
 
