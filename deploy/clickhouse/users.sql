@@ -3,7 +3,6 @@
 -- Nobody can log in as them until an administrator gives each a password and lets it in (deploy/README.md).
 -- On a cluster add ON CLUSTER to every statement.
 
-CREATE SETTINGS PROFILE IF NOT EXISTS yangguang_writer SETTINGS default_normal_view_sql_security = 'DEFINER';
 CREATE SETTINGS PROFILE IF NOT EXISTS yangguang_analyst SETTINGS
     readonly = 2 CONST,
     max_execution_time = 300 MIN 1 MAX 300,
@@ -34,7 +33,7 @@ GRANT SELECT ON yangguang.alert_deliveries TO yangguang_analyst;
 GRANT SELECT ON yangguang.indicators TO yangguang_analyst;
 GRANT SELECT ON yangguang.towns TO yangguang_analyst;
 
-CREATE USER IF NOT EXISTS writer NOT IDENTIFIED HOST NONE SETTINGS PROFILE 'yangguang_writer';
+CREATE USER IF NOT EXISTS writer NOT IDENTIFIED HOST NONE;
 GRANT yangguang_writer TO writer;
 CREATE USER IF NOT EXISTS analyst NOT IDENTIFIED HOST NONE SETTINGS PROFILE 'yangguang_analyst';
 GRANT yangguang_analyst TO analyst;
