@@ -6,6 +6,7 @@ its own: the worker with all its guarantees, a plain Faust agent, and a naive lo
 from produce to visible row is measured with the whole worker (see `pipeline.bench.delay`).
 """
 
+import logging
 import os
 import tempfile
 import time
@@ -53,6 +54,8 @@ def bench_land(
         disable=not console.is_terminal,
         transient=True,
     )
+    # A topic that has just been made has no leader for some milliseconds, and aiokafka warns of each repeated send.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     try:
         with tempfile.TemporaryDirectory(prefix="yangguang-bench-") as home, progress:
             runs, delay, facts = _measure_all(

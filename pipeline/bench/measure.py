@@ -94,7 +94,9 @@ def filled_topic(
 async def _fill(
     servers: str, topic: str, events: int, seed: int, progress: Callable[[int], None]
 ) -> tuple[tuple[int, ...], int]:
-    producer = AIOKafkaProducer(bootstrap_servers=servers.split(","), acks="all", max_batch_size=256 * 1024)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=servers.split(","), enable_idempotence=True, max_batch_size=256 * 1024
+    )
     await producer.start()
     ends, size = [0] * PARTITIONS, 0
     try:
