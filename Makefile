@@ -50,7 +50,7 @@ lock: ## Renew requirements.lock and deploy/requirements.lock from pyproject.tom
 	$(COMPILE) --all-extras --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements.lock
 
-demo: $(STAMP) ## Two minutes of a simulated day, 120 times as fast: seals drop at noon, an alert fires and resolves
+demo: $(STAMP) ## A simulated day 120 times as fast: seals drop at noon, an alert fires and resolves
 	@YANGGUANG_HOME=.yangguang/demo YANGGUANG_CLOCK=event exec $(BIN)/yangguang up --from 2026-11-20T11:00+08:00 \
 	  --speed 120 --orders-per-day 60000 --incident seal-drop:town=330681003,from=12:00,to=13:00,rate=0.3 $(ARGS)
 
