@@ -7,7 +7,7 @@ means nothing here, and only `landed` says that a list may be committed.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -30,6 +30,22 @@ class Record(Protocol):
 
 Records = Sequence[Record]
 
+_FETCH_WAIT_MS: Final = 200
+_FULL_WAIT_SECONDS: Final = 0.02
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Where the consumer lives.
+
+    aiokafka has one fetch a broker under way, which holds no partition whose records are not consumed yet. Faust lets
+    the broker keep it open for 1.5 s where the partitions that it does hold have nothing new, and so long the others,
+    with all they have, are not asked either."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
+
 
 class RecordListConsumer(driver.Consumer):
     """A consumer whose messages hold `Records` of one partition as their value."""
@@ -38,7 +54,17 @@ class RecordListConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.ledger: OffsetLedger[TP] = OffsetLedger()
 
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        if self._buffered_partitions and self.flow_active:
+            # Some wait for room in their stage. Faust would look again only when another partition brings something,
+            # or after 1 s, however soon there is room.
+            timeout = _FULL_WAIT_SECONDS
+            if not self._get_active_partitions():
+                await self.sleep(_FULL_WAIT_SECONDS)
+                return {}, set()
         records, active = await super()._wait_next_records(timeout)
         return (records and {tp: [batch] for tp, batch in records.items() if batch}), active
 
