@@ -213,7 +213,9 @@ class Landing:
             await self._flush()
 
     async def tick(self) -> None:
-        """Writes what has waited for long enough."""
+        """Writes what has waited for long enough. Raises what made the last block fail, though none follows it."""
+        if self._writing is not None and self._writing.done():
+            self._writing.result()
         if self._block.messages and time.monotonic() - self._block.begun >= GATHER_SECONDS and not self._is_writing():
             await self._flush()
 

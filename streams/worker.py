@@ -5,7 +5,6 @@ The agents only move values between Faust and the stages; what the stages do sta
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,7 +22,7 @@ from sinks.clickhouse.client import BACKOFF_FIRST_SECONDS, BACKOFF_MAX_SECONDS, 
 from sinks.clickhouse.rejected import record_rejected
 from streams.aggregate import Aggregator, Clock
 from streams.alert import Alerter
-from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
+from streams.app import App, Options, RecordListSchema, create_app, quieten_garbage_collector, stopping_on_failure
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import Headers, from_record, headers_of
 from streams.topics import Offsets
@@ -86,9 +85,7 @@ class _Stages:
                 self._alerter = Alerter(
                     store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
                 )
-                gc.collect()
-                gc.freeze()
-                gc.set_threshold(50_000, 20, 20)
+                quieten_garbage_collector()
                 self._store = store
             return self._store
 

@@ -5,7 +5,6 @@ services keep their own data. What the stage does with a record is the product's
 """
 
 import asyncio
-import gc
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from schemas.personal import Tokeniser
 from schemas.seal import Order
 from sinks.clickhouse.client import Store, connect_async
 from sinks.clickhouse.raw import DATABASE
-from streams.app import Options, RecordListSchema, create_app
+from streams.app import Options, RecordListSchema, create_app, quieten_garbage_collector
 from streams.land import Block, Gatherer, Landed, Lander, Landing, Refused
 from streams.transport import Records
 from streams.worker import TICK_SECONDS, create_worker
@@ -65,9 +64,7 @@ def landing_stage(options: Options, topic: str, database: str) -> None:
         store = _OtherDatabase(await connect_async(options.clickhouse), database)
         lander = Lander(store, Tokeniser(options.personal_key), publish, reject)
         landing = Landing(_SealGatherer(), lander, app.lists.landed)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        quieten_garbage_collector()
         stage.append(landing)
         opened.set()
         async for event in stream.noack().events():
