@@ -20,12 +20,13 @@ from sinks.clickhouse.aggregates import PartitionProgress, Touched
 from sinks.clickhouse.client import Store, now
 from streams.land import Landed
 from streams.timeline import operator_spans
-from streams.watermark import PartitionState, watermark
+from streams.topics import Extent
+from streams.watermark import PartitionState, as_of, watermark
 
 log: Final = logging.getLogger(__name__)
 
-EndOffsets = Callable[[str], Awaitable[dict[int, int]]]
-"""End offsets of a topic's partitions."""
+Extents = Callable[[str], Awaitable[dict[int, Extent]]]
+"""What there is in a topic's partitions."""
 
 _ACTIVE_DAYS: Final = "takeaway_active_days"
 _MINUTES_AT_ONCE: Final = 1_440
@@ -79,9 +80,9 @@ class Aggregator:
     :param active_days: days for which an order makes a takeaway operator active; 0 does not ask for orders.
     """
 
-    def __init__(self, store: Store, end_offsets: EndOffsets, clock: Clock, active_days: int) -> None:
+    def __init__(self, store: Store, extents: Extents, clock: Clock, active_days: int) -> None:
         self._store = store
-        self._end_offsets = end_offsets
+        self._extents = extents
         self._clock = clock
         self._active_days = active_days
 
@@ -163,9 +164,10 @@ class Aggregator:
         await aggregates.write_progress(self._store, merged)
 
     async def advance(self, streams: Collection[str]) -> dict[str, datetime]:
-        """Moves the watermarks of these streams, and returns those that moved."""
+        """Moves the watermarks of these streams, and returns those that came into another minute: nothing that is
+        shown depends on less, so nothing is written for less."""
         clock = now()
-        ends = {stream: await self._end_offsets(stream) for stream in streams}
+        extents = {stream: await self._extents(stream) for stream in streams}
         progress = await aggregates.read_progress(self._store)
         previous = await aggregates.read_watermarks(self._store)
         greatest = max((one.max_time for one in progress.values()), default=_EPOCH)
@@ -174,12 +176,16 @@ class Aggregator:
         moved = {}
         for stream in streams:
             states = [
-                PartitionState(known.next_offset, end, known.max_time if known.max_time > _EPOCH else None)
-                for partition, end in ends[stream].items()
+                PartitionState(
+                    max(known.next_offset, extent.start),  # what was deleted before it was landed is no lag
+                    extent.end,
+                    known.max_time if known.max_time > _EPOCH else None,
+                )
+                for partition, extent in extents[stream].items()
                 for known in [progress.get((stream, partition), PartitionProgress(0, _EPOCH))]
             ]
             mark = watermark(previous.get(stream), states, used, self._clock.lateness)
-            if mark is not None and mark != previous.get(stream):
+            if mark is not None and (stream not in previous or as_of(mark) != as_of(previous[stream])):
                 moved[stream] = mark
         if moved and used is not None:
             await aggregates.write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -90,6 +90,13 @@ def ensure_topics(servers: str, partitions: int = 4, replication: int = 1, patie
         admin.close()
 
 
+class Extent(NamedTuple):
+    """Of one partition: the first offset that is still there, and that of the next record to come."""
+
+    start: int
+    end: int
+
+
 class Offsets:
     """End and committed offsets, asked of the broker from asyncio without blocking it."""
 
@@ -112,20 +119,21 @@ class Offsets:
             )
         return self._asked
 
-    async def ends(self, topic: str) -> dict[int, int]:
-        """End offset of every partition of the topic; Kafka is waited for while it is away."""
+    async def extents(self, topic: str) -> dict[int, Extent]:
+        """What there is in every partition of the topic; Kafka is waited for while it is away."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                return await loop.run_in_executor(self._thread, self.ends_now, topic)
+                return await loop.run_in_executor(self._thread, self.extents_now, topic)
             except KafkaError as error:
                 log.warning("Kafka does not tell the end of %s (%s): asked again in 1 s", topic, type(error).__name__)
             await asyncio.sleep(1)
 
-    def ends_now(self, topic: str) -> dict[int, int]:
+    def extents_now(self, topic: str) -> dict[int, Extent]:
         """The same, blocking."""
         partitions = [TopicPartition(topic, one) for one in self._consumer.partitions_for_topic(topic) or ()]
-        return {one.partition: offset for one, offset in self._consumer.end_offsets(partitions).items()}
+        starts, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
+        return {one.partition: Extent(starts[one], ends[one]) for one in partitions}
 
     def committed_now(self, topic: str) -> dict[int, int]:
         """Committed offset of the group in every partition of the topic; 0 where nothing was committed. Blocking."""
@@ -136,10 +144,9 @@ class Offsets:
         """What the group has committed of each topic and what is there, summed over partitions. Blocking."""
         positions = {}
         for topic in topics:
-            ends, committed = self.ends_now(topic), self.committed_now(topic)
-            starts = self._consumer.beginning_offsets([TopicPartition(topic, one) for one in ends])
-            done = sum(max(committed[one], starts[TopicPartition(topic, one)]) for one in ends)
-            positions[topic] = Position(done, sum(ends.values()))
+            extents, committed = self.extents_now(topic), self.committed_now(topic)
+            done = sum(max(committed[partition], extent.start) for partition, extent in extents.items())
+            positions[topic] = Position(done, sum(extent.end for extent in extents.values()))
         return positions
 
     def close(self) -> None:

@@ -6,8 +6,8 @@ The agents only move values between Faust and the stages; what the stages do sta
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, cast
 
 import orjson
@@ -27,12 +27,12 @@ from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import Headers, from_record, headers_of
 from streams.topics import Offsets
 from streams.transport import Records
-from streams.watermark import as_of
 
 log: Final = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.1
 AGGREGATE_SECONDS: Final = 0.5
+WATERMARK_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 10.0
 JOIN_MESSAGES: Final = 64
 
@@ -60,7 +60,6 @@ class _Stages:
         self._alerter: Alerter | None = None
         self._to_aggregate: list[Message] = []
         self._drained = asyncio.Event()
-        self._announced: dict[str, datetime] = {}
         self._as_of_moved = asyncio.Event()
         schema = RecordListSchema()
         app.agent(app.topic(*STREAMS, schema=schema), name="land")(stopping_on_failure(self._land))
@@ -81,7 +80,7 @@ class _Stages:
                 self._landing = Landing(Gatherer(), lander, self._app.lists.landed)
                 self._offsets = Offsets(self._options.kafka)
                 clock = Clock(self._options.clock, self._options.lateness)
-                self._aggregator = Aggregator(store, self._offsets.ends, clock, self._options.takeaway_active_days)
+                self._aggregator = Aggregator(store, self._offsets.extents, clock, self._options.takeaway_active_days)
                 self._alerter = Alerter(
                     store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
                 )
@@ -163,7 +162,7 @@ class _Stages:
     async def _aggregate_ticks(self) -> None:
         await self._opened()
         aggregator = cast(Aggregator, self._aggregator)
-        adopted = False
+        adopted, due = False, 0.0
         while not self._app.should_stop:
             messages, self._to_aggregate = self._to_aggregate, []
             self._drained.set()
@@ -181,13 +180,12 @@ class _Stages:
                 )
                 for message in messages:
                     self._app.lists.landed(message)
-            if streams := [STREAMS[partition] for partition in self._owned(LANDED_TOPIC)]:
+            streams = [STREAMS[partition] for partition in self._owned(LANDED_TOPIC)]
+            if streams and time.monotonic() >= due:
+                due = time.monotonic() + WATERMARK_SECONDS
                 for stream, mark in (await aggregator.advance(streams)).items():
-                    if as_of(mark) != self._announced.get(stream):
-                        self._announced[stream] = as_of(mark)
-                        await self._send(
-                            AGGREGATED_TOPIC, stream.encode(), orjson.dumps({"stream": stream, "as_of": mark})
-                        )
+                    moved = orjson.dumps({"stream": stream, "watermark": mark})
+                    await self._send(AGGREGATED_TOPIC, stream.encode(), moved)
             await self._app.sleep(AGGREGATE_SECONDS)
 
     def _owned(self, topic: str) -> list[int]:

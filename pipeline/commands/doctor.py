@@ -74,7 +74,7 @@ def examine() -> Iterator[Finding]:
 def _kafka(settings: Settings) -> Iterator[Finding]:
     try:
         offsets = Offsets(settings.servers, settings.group)
-        offsets.ends_now(LANDED_TOPIC)
+        offsets.extents_now(LANDED_TOPIC)
     except (KafkaError, OSError) as error:
         yield Finding(
             "Kafka",
@@ -84,7 +84,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         return
     try:
         yield Finding("Kafka", f"answers at {settings.servers}")
-        missing = [one.name for one in wanted_topics(1, 1) if not offsets.ends_now(one.name)]
+        missing = [one.name for one in wanted_topics(1, 1) if not offsets.extents_now(one.name)]
         advice = "start a worker: it makes them" if missing else ""
         yield Finding("topics", f"missing: {', '.join(missing)}" if missing else "all there", advice)
         workers = group_members(settings.servers, settings.group)

@@ -49,13 +49,13 @@ class OperatorInputs(NamedTuple):
     ordered: dict[str, list[tuple[datetime, datetime]]]
 
 
-def _minutes(places: Iterable[int]) -> str:
-    """SQL condition for orders of these minutes; the bounds let ClickHouse pass over whole partitions."""
+def _minutes(model: type[EventData], places: Iterable[int]) -> str:
+    """SQL condition for rows of these minutes; the bounds let ClickHouse pass over whole partitions."""
     listed = sorted(places)
     return (
-        f"toStartOfMinute(delivered_at) IN ({', '.join(f'toDateTime({one})' for one in listed)})\n"
-        f"    AND delivered_at >= toDateTime64({listed[0]}, 6, 'UTC')"
-        + (f" AND delivered_at < toDateTime64({listed[-1] + 60}, 6, 'UTC')" if listed[-1] < _LAST_MINUTE else "")
+        f"{place(model)} IN ({', '.join(f'toDateTime({one})' for one in listed)})\n"
+        f"    AND {model.minute} >= toDateTime64({listed[0]}, 6, 'UTC')"
+        + (f" AND {model.minute} < toDateTime64({listed[-1] + 60}, 6, 'UTC')" if listed[-1] < _LAST_MINUTE else "")
     )
 
 
@@ -67,9 +67,7 @@ def _places(model: type[EventData], touched: Touched) -> tuple[str, dict[str, An
     """SQL condition, and its parameters, for the raw rows of the touched places."""
     if not model.minute:
         return f"{model.entity} IN {{places:Array(String)}}", {"places": sorted(touched.places)}
-    if model is Order:
-        return _minutes(touched.places), {}
-    return f"toUnixTimestamp({place(model)}) IN {{places:Array(UInt32)}}", {"places": sorted(touched.places)}
+    return _minutes(model, touched.places), {}
 
 
 async def settle_identities(store: Store, model: type[EventData], touched: Touched) -> frozenset[Any]:
@@ -129,7 +127,7 @@ def _settled(minutes: Collection[int]) -> str:
                 argMax(({", ".join(_SETTLED_ORDER_FIELDS)}), (event_time, event_id, source)) AS latest,
                 argMax(({", ".join(_SETTLED_SEAL_FIELDS)}), (evidence_level, event_time, event_id, source)) AS best
             FROM {raw_table(Order)}
-            WHERE {_minutes(minutes)}
+            WHERE {_minutes(Order, minutes)}
                 AND {superseded_filter(Order)}
             GROUP BY minute, order_id
         )
@@ -144,7 +142,7 @@ def _version() -> str:
 
 async def touched_operators(store: Store, touched: Touched) -> frozenset[str]:
     """Operators of the orders that have new rows, those that an order was moved away from included."""
-    where = _minutes(touched.places)
+    where = _minutes(Order, touched.places)
     rows = await store.rows(
         f"SELECT DISTINCT operator_id FROM {raw_table(Order)} WHERE {where} AND order_id IN (\n"
         f"    SELECT order_id FROM {raw_table(Order)} WHERE {where}\n"
@@ -180,7 +178,7 @@ SELECT operator_id, minute, arrayDistinct(arrayFlatten(groupArray(spans))), {_ve
                     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
                 ) AS next
             FROM {raw_table(Order)}
-            WHERE {_minutes(minutes)}
+            WHERE {_minutes(Order, minutes)}
                 AND {superseded_filter(Order)}
         )
         WHERE fulfilment IN ('delivered', 'pickup')
