@@ -4,13 +4,11 @@ Everything lies in a directory of the test and listens on ports of its own, so s
 """
 
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,10 +17,11 @@ from clickhouse_connect.driver.client import Client
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from pipeline.child import dying_with_this_process
 from pipeline.embedded.kafka import EmbeddedKafka
-from pipeline.ports import is_free
+from tests.system.parts import Part, free_port, wait_for
 from tests.system.records import STREAMS, Place, Record
+
+__all__ = ["GROUP", "GROUP_TOPICS", "ROOT", "Part", "Progress", "Read", "Stack", "free_port", "wait_for"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 GROUP: Final = "yangguang"
@@ -47,69 +46,6 @@ class Read(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to clients, so that it is free at a restart."""
-    chance = random.Random(f"{os.getpid()} {time.monotonic_ns()}")
-    while not is_free(port := chance.randrange(12_000, 30_000)):
-        pass
-    return port
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `condition`. Raises TimeoutError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
-    return value
-
-
-class Part:
-    """One process that may be ended and started again; its output is appended to `log`."""
-
-    def __init__(self, name: str, command: list[str], log: Path, env: dict[str, str], cwd: Path) -> None:
-        self.name = name
-        self.log = log
-        self._command = command
-        self._env = env
-        self._cwd = cwd
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it. Only to be called by the main thread: the kernel ends the process with its starting thread."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                dying_with_this_process(self._command), stdout=log, stderr=log, env=self._env, cwd=self._cwd
-            )
-
-    @property
-    def running(self) -> bool:
-        """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def exit_status(self) -> int | None:
-        """Of the last process; None while it lives."""
-        return None if self._process is None else self._process.poll()
-
-    def end(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
-        """Signals it, waits for its end and returns its exit status."""
-        assert self._process is not None, f"{self.name} was not started"
-        if self._process.poll() is None:
-            self._process.send_signal(number)
-        try:
-            return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise
-
-    def text(self) -> str:
-        """Its log."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
 class Stack:

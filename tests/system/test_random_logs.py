@@ -47,8 +47,8 @@ def test_records_that_come_twice_and_in_pieces_count_once(make_stack: StackMaker
     records += records
     Random(3).shuffle(records)
     pushed = []
-    for start in range(0, len(records), 150):
-        pushed += push(stack, records[start : start + 150])
+    for start in range(0, len(records), 400):
+        pushed += push(stack, records[start : start + 400])
         stack.wait_committed()
     check(stack, pushed)
 
