@@ -15,7 +15,6 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from pipeline.commands.show import alerts_table, query, rates_table
-from pipeline.commands.watch import Watch
 from pipeline.part import PartEvent
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.supervisor import Supervisor
@@ -66,28 +65,22 @@ class Screen:
             task = progress.add_task("fetch", total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
 
-    def show(self, watch: Watch) -> None:
+    def show(self) -> None:
         """Shows rates and alerts until a stop is asked for."""
         assert self.supervisor is not None
         for noisy in ("kafka", "urllib3", "clickhouse_connect"):  # what a client says would tear the table
             logging.getLogger(noisy).setLevel(logging.CRITICAL)
         if not self._console.is_terminal:
             while not self.supervisor.wait(PLAIN_SECONDS):
-                self._look(watch)
                 self._console.print(self._plain(), highlight=False, markup=False, soft_wrap=True)
             return
         self._live = True
         try:
             with Live(self._page(), console=self._console, screen=False, auto_refresh=False) as live:
                 while not self.supervisor.wait(REFRESH_SECONDS):
-                    self._look(watch)
                     live.update(self._page(), refresh=True)
         finally:
             self._live = False
-
-    def _look(self, watch: Watch) -> None:
-        for found in watch.look():
-            self.say(found)
 
     def _ask(self, sql: str) -> list[dict[str, Any]]:
         try:

@@ -53,7 +53,8 @@ def up(simulate: bool, workers: int, **city: Any) -> None:
                 _start(
                     supervisor, screen, settings, workers, _simulator(supervisor, settings, city) if simulate else None
                 )
-                screen.show(Watch(supervisor, settings, workers))
+                Watch(supervisor, settings, workers, screen.say).start()
+                screen.show()
             except PartError as error:
                 if not supervisor.wait(0):
                     raise click.ClickException(str(error)) from error

@@ -60,6 +60,7 @@ def test_no_column_holds_a_persons_name_or_phone(name: str, phone: str, place: t
 @given(NAMES)
 def test_the_name_of_a_banquet_cook_is_kept_masked(name: str) -> None:
     assume(len(name) >= 2)
+    assume(name not in _written(columns_of(accepted(whole(OPERATOR, kind="banquet_cook", name="店")))))
     columns = columns_of(accepted(whole(OPERATOR, kind="banquet_cook", name=name)))
     assert columns["name"] == name[0] + "*"
     assert name not in _written(columns)
