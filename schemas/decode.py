@@ -21,6 +21,7 @@ from schemas.reject import Reason, Rejection
 _ATTRIBUTES: Final = ("specversion", "id", "source", "type")
 _ORDER: Final = list(Reason)
 _DETAIL_MAX: Final = 500
+_DIGITS_OF_A_PHONE: Final = 7
 
 
 class Decoder:
@@ -233,13 +234,18 @@ def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[list
             continue
         known = {field.alias or name: field for name, field in current.model_fields.items()}
         if step not in known:
-            return [], pointer if personal else f"{pointer}/{_escape(step)}"
+            # a name that looks like no field may be a person's or a phone
+            return [], pointer if personal or _may_be_personal(step) else f"{pointer}/{_escape(step)}"
         pointer += f"/{_escape(step)}"
         field = known[step]
         metadata = list(annotations_of(field.annotation, field.metadata))
         personal = personal or any(isinstance(one, Personal) for one in metadata)
         current = next((one for one in metadata if isinstance(one, type) and issubclass(one, BaseModel)), None)
     return metadata, pointer
+
+
+def _may_be_personal(name: str) -> bool:
+    return not name.isascii() or sum(map(str.isdigit, name)) >= _DIGITS_OF_A_PHONE
 
 
 def _escape(step: int | str) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, ParamSpec, cast
 
 import faust
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from faust.types import Message
 from yarl import URL
 
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.client import Address, brief
 from streams.topics import REJECTED_MAX_BYTES
 from streams.transport import RecordListConsumer, RecordListTransport
 
@@ -86,9 +87,14 @@ def stopping_on_failure(work: Callable[Arguments, Awaitable[None]]) -> Callable[
     async def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             await work(*args, **kwargs)
-        except Exception:
+        except Exception as error:
+            # what ClickHouse says may repeat values of rows, so of its errors only the name is logged
+            told = isinstance(error, ClickHouseError)
             log.critical(
-                "%s failed and this process stops; nothing unstored is committed", work.__name__, exc_info=True
+                "%s failed: %s. This process stops, nothing unstored is committed; run yangguang doctor",
+                work.__name__,
+                "; ".join([brief(error), *getattr(error, "__notes__", ())]),
+                exc_info=not told,
             )
             logging.shutdown()
             os._exit(EXIT_FAILED)

@@ -82,6 +82,17 @@ class Block:
         self.size = 0
         self.begun = time.monotonic()
 
+    def forget_times_of(self, refused: Sequence[Record]) -> None:
+        """What ClickHouse refused has not landed, so its time moves no clock; its offset counts all the same."""
+        gone = {id(record) for record in refused}
+        greatest: dict[tuple[str, int], int] = {}
+        for kind, rows in self.rows.items():
+            for row, record in zip(rows, self.records[kind], strict=True):
+                if id(record) not in gone:
+                    key = (record.topic, record.partition)
+                    greatest[key] = max(greatest.get(key, 0), row[-2])
+        self.progress = {key: (offset, greatest.get(key, 0)) for key, (offset, _) in self.progress.items()}
+
 
 class Gatherer:
     """Validates record lists into blocks."""
@@ -143,9 +154,12 @@ class Lander:
         landed_at = microseconds(now())
         touched: dict[str, list[Any]] = {}
         refused = block.refused
+        judged = len(refused)
         for kind, rows in block.rows.items():
             if rows:
                 touched[kind] = await self._write(kind, rows, block.records[kind], landed_at, refused)
+        if len(refused) > judged:
+            block.forget_times_of([one.record for one in refused[judged:]])
         if refused:
             await self._reject(refused)
         for stream in {topic for topic, _ in block.progress}:

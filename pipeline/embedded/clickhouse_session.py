@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.embedded.clickhouse_config import ANALYST_PRIORITY, words
-from pipeline.embedded.clickhouse_errors import ClickHouseError
+from pipeline.embedded.clickhouse_errors import NOT_IMPLEMENTED, ClickHouseError
 
 log = logging.getLogger("yangguang.clickhouse")
 
@@ -74,14 +75,43 @@ def _header_end(chunk: bytes, lines: int) -> int:
     return offset
 
 
-class Insert:
-    """One INSERT whose data arrives in pieces. It counts only once `finish` has returned; else call `cancel`."""
+_TARGET = re.compile(
+    r"""\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?!FUNCTION\b)
+    (?P<table>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))?)\s*
+    (?P<columns>\((?:[^()]|\([^()]*\))*\))?\s*
+    (?P<settings>SETTINGS\s.*)?\s*\Z""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
 
-    def __init__(self, connection: Any, header: str, fmt: str) -> None:
+
+class Insert:
+    """One INSERT whose data arrives in pieces. It counts only once `finish` has returned; else call `cancel`.
+
+    The engine's own streaming insert reports success for what its sink refuses (a constraint, too many parts, a view
+    that fails). So the data stream into a temporary table, where only parsing can fail, which the engine does report;
+    and from there into the table by a statement, whose every error is raised. The whole insert is held in memory.
+    """
+
+    def __init__(self, session: Session, connection: Any, header: str, fmt: str) -> None:
+        found = _TARGET.match(header)
+        if found is None:
+            raise ClickHouseError(
+                NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "write it as INSERT INTO [database.]table [(columns)] FORMAT ..."
+            )
+        self._session = session
         self._connection = connection
+        self._table, columns = found["table"], found["columns"] or ""
+        self._settings = found["settings"] or ""
+        self._columns = columns
+        self._staging = f"insert_{uuid.uuid4().hex}"
+        like = (
+            f"AS SELECT {columns[1:-1]} FROM {self._table} LIMIT 0" if columns else f"ENGINE = Memory AS {self._table}"
+        )
+        session.execute(f"CREATE TEMPORARY TABLE {self._staging} {like}")
         try:
-            self._insert = connection.send_insert(header, fmt)
+            self._insert = connection.send_insert(f"INSERT INTO {self._staging} {columns} {self._settings}", fmt)
         except RuntimeError as error:
+            self._drop()
             raise ClickHouseError.from_engine(str(error)) from None
 
     def append(self, data: bytes) -> None:
@@ -95,17 +125,29 @@ class Insert:
         """Commit; on return the rows are in the table's parts and survive the death of the process."""
         try:
             result = self._connection.insert_done(self._insert)
+            rows, size = result.rows_written(), result.bytes_written()
+            self._session.execute(
+                f"INSERT INTO {self._table} {self._columns} {self._settings} SELECT * FROM {self._staging}"
+            )
         except RuntimeError as error:
             raise ClickHouseError.from_engine(str(error)) from None
-        rows, size = result.rows_written(), result.bytes_written()
+        finally:
+            self._drop()
         return Progress(rows, size, rows, size, rows, int(result.elapsed() * 1e9))
 
     def cancel(self) -> None:
-        """Drop the insert; parts that the engine has already written of a very long one stay."""
+        """Drop the insert: nothing of it is in the table."""
         try:
             self._connection.insert_cancel(self._insert)
         except RuntimeError:
             log.warning("an insert could not be cancelled cleanly")
+        self._drop()
+
+    def _drop(self) -> None:
+        try:
+            self._session.execute(f"DROP TEMPORARY TABLE IF EXISTS {self._staging}")
+        except ClickHouseError:
+            self._session.spoilt = True  # the handle is thrown away, and the temporary table with it
 
 
 class Session:
@@ -211,4 +253,4 @@ class Session:
 
     def insert(self, header: str, fmt: str) -> Insert:
         """Begin `INSERT INTO ... [(columns)] [SETTINGS ...]` (no FORMAT, no data) whose data comes in format `fmt`."""
-        return Insert(self._connection, header, fmt)
+        return Insert(self, self._connection, header, fmt)

@@ -109,6 +109,9 @@ def fault(error: BaseException) -> Fault:
     return Fault.OURS
 
 
+_INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
+"""A block of orders of many months is unusual and not wrong."""
+
 _OPTIONS: Final[dict[str, Any]] = {
     "autogenerate_session_id": False,
     "native_codec": "rust",
@@ -212,12 +215,21 @@ class Store:
         """Writes one block and waits for its acknowledgement; while ClickHouse is away the same block is sent again.
 
         Raises the client's error where it is the data's fault or ours: see `fault`."""
-        await patiently(
-            f"a block for {table}",
-            lambda: self._client.insert(
-                table, columns, column_names=names, column_type_names=types, column_oriented=True
-            ),
-        )
+        try:
+            await patiently(
+                f"a block for {table}",
+                lambda: self._client.insert(
+                    table,
+                    columns,
+                    column_names=names,
+                    column_type_names=types,
+                    column_oriented=True,
+                    settings=_INSERT_SETTINGS,
+                ),
+            )
+        except ClickHouseError as error:
+            error.add_note(f"inserting into {table}")
+            raise
 
     async def insert_rows(self, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Writes a few rows whose column types the server tells."""
