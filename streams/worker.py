@@ -6,7 +6,6 @@ The agents only move values between Faust and the stages; what the stages do sta
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -31,8 +30,8 @@ from streams.transport import Records
 log: Final = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.1
-AGGREGATE_SECONDS: Final = 0.5
-WATERMARK_SECONDS: Final = 1.0
+AGGREGATE_SECONDS: Final = 1.0
+
 SILENCE_SECONDS: Final = 10.0
 JOIN_MESSAGES: Final = 64
 
@@ -162,7 +161,7 @@ class _Stages:
     async def _aggregate_ticks(self) -> None:
         await self._opened()
         aggregator = cast(Aggregator, self._aggregator)
-        adopted, due = False, 0.0
+        adopted = False
         while not self._app.should_stop:
             messages, self._to_aggregate = self._to_aggregate, []
             self._drained.set()
@@ -181,8 +180,7 @@ class _Stages:
                 for message in messages:
                     self._app.lists.landed(message)
             streams = [STREAMS[partition] for partition in self._owned(LANDED_TOPIC)]
-            if streams and time.monotonic() >= due:
-                due = time.monotonic() + WATERMARK_SECONDS
+            if streams:
                 for stream, mark in (await aggregator.advance(streams)).items():
                     moved = orjson.dumps({"stream": stream, "watermark": mark})
                     await self._send(AGGREGATED_TOPIC, stream.encode(), moved)
