@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,49 @@ def test_up_refuses_a_second_one_mends_what_dies_and_continues_after_a_stop(up: 
     assert up.run("produce", "-", stdin=lines(0, 200)).returncode == 0
     wait_for(lambda: landed(up) == 3 * (200 - 17), 30, "the second start continues where the first stopped")
     up.stop(signal.SIGTERM)
+
+
+def push_until_accepted(up: Up, minute: int) -> None:
+    """Posts the three orders of a minute as a producer does: again and again until they are durable."""
+
+    def accepted() -> bool:
+        body = b"[" + b",".join(record.value or b"" for record in orders(minute, minute + 1)) + b"]"
+        url = f"http://127.0.0.1:{up.env['YANGGUANG_HTTP_PORT']}/v1/events"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=15) as answer:
+                return bool(answer.status == 202)
+        except OSError:
+            return False
+
+    wait_for(accepted, 60, f"the orders of minute {minute} are accepted")
+
+
+def test_whatever_part_is_killed_comes_back_and_what_was_accepted_counts_once(up: Up) -> None:
+    def came_back(name: str, before: int) -> bool:
+        return up.text().count(f"{name} ready") > before
+
+    up.start("--no-simulate")
+    minute = 0
+    for name in ("kafka", "clickhouse", "gateway", "worker-1", "notifier", "clickhouse", "kafka"):
+        for _ in range(10):
+            push_until_accepted(up, minute)
+            minute += 1
+        before = up.text().count(f"{name} ready")
+        up.parts()[name].kill()
+        for _ in range(10):
+            push_until_accepted(up, minute)
+            minute += 1
+        wait_for(partial(came_back, name, before), 60, f"{name} is back")
+
+    def counted() -> int:
+        try:
+            return landed(up)
+        except OSError:
+            return -1
+
+    wait_for(lambda: counted() == 3 * (minute - 17), 90, "every accepted order counts once")
+    up.stop()
 
 
 def test_a_newcomer_sees_rates_of_a_simulated_city_at_every_window(tmp_path: Path) -> None:
