@@ -79,15 +79,15 @@ class Evaluation:
         for place, changes in by_place.items():
             finals[place] = self._run_place(place, changes, first, last)
         day_rule = rule_at(self._indicator, last)
-        for row in self.rows:
-            if row["scope"] == "city":
-                row["worst"] = self._worst(by_place, row["window"], row["as_of"])
         for place, value in finals.items():
             identity = alert_id(self._indicator.code, *place)
             current = self._states.get(identity, AlertState())
             if current.state in ("pending", "firing"):
                 row = self._row(place, current, last, value, day_rule.target)
                 self.rows.append({**row, "from_state": current.state, "to_state": current.state, "step": WENT_ON})
+        for row in self.rows:
+            if row["scope"] == "city":
+                row["worst"] = self._worst(by_place, row["window"], row["as_of"])
         self.rows.append({**self._row(Place("", "", ""), AlertState(), last, Value(0, 0, 0), None), "alert_id": ""})
 
     def _run_place(self, place: Place, changes: list[SeriesPoint], first: datetime, last: datetime) -> Value:

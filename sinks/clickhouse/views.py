@@ -181,7 +181,7 @@ def _alerts() -> dict[str, str]:
                 TableColumn("since", MOMENT, "Minute at which the state was entered"),
                 TableColumn("as_of", MOMENT, "Minute at which the numbers were taken"),
                 *_RATE_COLUMNS,
-                TableColumn("worst", _WORST, "The worst places below the scope when the state was entered"),
+                TableColumn("worst", _WORST, "The worst places below the city at as_of"),
                 TableColumn("acknowledged_by", "Nullable(String)", "Who acknowledged it"),
                 TableColumn("silenced_until", f"Nullable({MOMENT})", "Until when it is silenced"),
             ],
