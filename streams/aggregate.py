@@ -6,9 +6,9 @@ whose events are landed but not yet aggregated.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from schemas.camera import Kitchen
 from schemas.catalogue import EVENT_TYPES
@@ -29,9 +29,20 @@ Extents = Callable[[str], Awaitable[dict[int, Extent]]]
 """What there is in a topic's partitions."""
 
 _ACTIVE_DAYS: Final = "takeaway_active_days"
-_MINUTES_AT_ONCE: Final = 1_440
-_OPERATORS_AT_ONCE: Final = 2_000
+_PLACES_AT_ONCE: Final = 1_000
+_OPERATORS_AT_ONCE: Final = 1_000
+"""A statement of ClickHouse has at most 256 KiB."""
+
+Value = TypeVar("Value", int, str)
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _portions(values: Collection[Value], size: int) -> Iterator[list[Value]]:
+    """The values in order, in lists of at most `size`."""
+    ordered = sorted(values)
+    for first in range(0, len(ordered), size):
+        yield ordered[first : first + size]
 
 
 class Clock(NamedTuple):
@@ -95,12 +106,9 @@ class Aggregator:
         if stored is not None:
             log.warning("takeaway_active_days was %s and is %s: all timelines are computed anew", stored, wanted)
             minutes = await aggregates.order_minutes(self._store) if self._active_days else []
-            for first in range(0, len(minutes), _MINUTES_AT_ONCE):
-                portion = minutes[first : first + _MINUTES_AT_ONCE]
+            for portion in _portions(minutes, _PLACES_AT_ONCE):
                 await aggregates.recompute_activity(self._store, portion, None, self._active_days)
-            operators = await aggregates.all_operators(self._store)
-            for first in range(0, len(operators), _OPERATORS_AT_ONCE):
-                await self.timelines(operators[first : first + _OPERATORS_AT_ONCE])
+            await self.timelines(await aggregates.all_operators(self._store))
         await aggregates.write_setting(self._store, _ACTIVE_DAYS, wanted)
 
     async def apply(self, messages: Sequence[Landed]) -> None:
@@ -108,15 +116,14 @@ class Aggregator:
         joined = join(messages)
         operators: set[str] = set()
         for model, touched in joined.touched.items():
-            if not touched.places:
-                continue
-            touched = touched._replace(  # noqa: PLW2901  # the places of rivals belong to what was touched
-                places=touched.places | await aggregates.settle_identities(self._store, model, touched)
-            )
-            if model is Order:
-                operators |= await self._orders(touched)
-            elif model in (Operator, Kitchen):
-                operators |= {str(place) for place in touched.places}
+            for places in _portions(touched.places, _PLACES_AT_ONCE):
+                portion = touched._replace(places=frozenset(places))
+                rivals = await aggregates.settle_identities(self._store, model, portion)
+                portion = portion._replace(places=portion.places | rivals)
+                if model is Order:
+                    operators |= await self._orders(portion)
+                elif model in (Operator, Kitchen):
+                    operators |= {str(place) for place in portion.places}
         await self.timelines(operators)
         await self._remember(joined.progress)
 
@@ -126,13 +133,16 @@ class Aggregator:
         if not self._active_days:
             return set()
         operators = await aggregates.touched_operators(self._store, touched)
-        await aggregates.recompute_activity(self._store, minutes, operators, self._active_days)
+        for portion in _portions(operators, _OPERATORS_AT_ONCE):
+            await aggregates.recompute_activity(self._store, minutes, portion, self._active_days)
         return set(operators)
 
     async def timelines(self, operators: Collection[str]) -> None:
         """Computes the timelines of these operators anew."""
-        if not operators:
-            return
+        for portion in _portions(operators, _OPERATORS_AT_ONCE):
+            await self._timelines(portion)
+
+    async def _timelines(self, operators: Collection[str]) -> None:
         version = now()
         inputs = await aggregates.operator_inputs(self._store, operators)
         always = not self._active_days

@@ -15,8 +15,8 @@ from schemas.registry import Operator
 from schemas.seal import Order
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.rates import SPAN_FIELDS, contributions, flow_indicators
-from sinks.clickhouse.raw import DATABASE, canonical, place, raw_table, superseded_filter
-from sinks.clickhouse.sql import first_minute
+from sinks.clickhouse.raw import DATABASE, canonical, place, quoted, raw_table, superseded_filter
+from sinks.clickhouse.sql import first_minute, in_list
 
 _SETTLED_ORDER_FIELDS: Final = ("operator_id", "platform", "town_code", "fulfilment")
 _SETTLED_SEAL_FIELDS: Final = ("packages", "sealed_packages", "seal_state", "evidence_level")
@@ -30,6 +30,10 @@ _REGISTRY_FIELDS: Final = {
     },
     "certified_until": "if(empty(certificates), NULL, arrayMax(certificates.valid_until))",
 }  # fmt: skip
+
+
+_RIVALS_AT_ONCE: Final = 200
+"""Identities in one statement: a source and an id have up to 384 characters."""
 
 
 class Touched(NamedTuple):
@@ -63,42 +67,43 @@ _LAST_MINUTE: Final = 2**32 - 60
 """toStartOfMinute ends with 2106: whatever is later stands in the last minute."""
 
 
-def _places(model: type[EventData], touched: Touched) -> tuple[str, dict[str, Any]]:
-    """SQL condition, and its parameters, for the raw rows of the touched places."""
+def _places(model: type[EventData], touched: Touched) -> str:
+    """SQL condition for the raw rows of the touched places."""
     if not model.minute:
-        return f"{model.entity} IN {{places:Array(String)}}", {"places": sorted(touched.places)}
-    return _minutes(model, touched.places), {}
+        return f"{model.entity} IN {in_list(touched.places)}"
+    return _minutes(model, touched.places)
 
 
 async def settle_identities(store: Store, model: type[EventData], touched: Touched) -> frozenset[Any]:
     """Finds the identities that the new rows claim with other contents, lists the losers in `superseded`, and returns
     the places that are to be recomputed besides the touched ones."""
-    where, parameters = _places(model, touched)
-    parameters["since"] = microseconds(touched.since)
     claimed = await store.rows(
         f"SELECT source, id, groupUniqArray(place) FROM {DATABASE}.raw_events\n"
         f"WHERE type = '{model.type}' AND (source, id) IN (\n    SELECT source, event_id FROM {raw_table(model)}\n"
-        f"    WHERE {where} AND landed_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')\n)\n"
-        f"GROUP BY source, id HAVING uniqExact(time, digest) > 1",
-        parameters,
+        f"    WHERE {_places(model, touched)} AND {_landed_since(touched)}\n)\n"
+        f"GROUP BY source, id HAVING uniqExact(time, digest) > 1"
     )
-    if not claimed:
-        return frozenset()
-    everywhere = frozenset(int(one) if model.minute else str(one) for _, _, found in claimed for one in found)
-    where, parameters = _places(model, touched._replace(places=everywhere))
-    parameters |= {"sources": [row[0] for row in claimed], "ids": [row[1] for row in claimed]}
-    await store.execute(
-        f"INSERT INTO {DATABASE}.superseded (type, source, id, time, digest)\n"
-        f"SELECT '{model.type}', source, event_id, rivals.1, rivals.2 FROM (\n"
-        f"    SELECT source, event_id, groupUniqArray((event_time, digest)) AS all,\n"
-        f"        argMax((event_time, digest), (event_time, {canonical(model)})) AS winner\n"
-        f"    FROM {raw_table(model)}\n    WHERE {where}\n"
-        f"        AND (source, event_id) IN (\n"
-        f"            SELECT arrayJoin(arrayZip({{sources:Array(String)}}, {{ids:Array(String)}}))\n        )\n"
-        f"    GROUP BY source, event_id\n) ARRAY JOIN all AS rivals WHERE rivals != winner",
-        parameters,
-    )
-    return everywhere
+    everywhere: set[Any] = set()
+    for first in range(0, len(claimed), _RIVALS_AT_ONCE):
+        portion = claimed[first : first + _RIVALS_AT_ONCE]
+        places = {int(one) if model.minute else str(one) for _, _, found in portion for one in found}
+        everywhere |= places
+        identities = ", ".join(f"('{quoted(source)}', '{quoted(identity)}')" for source, identity, _ in portion)
+        await store.execute(
+            f"INSERT INTO {DATABASE}.superseded (type, source, id, time, digest)\n"
+            f"SELECT '{model.type}', source, event_id, rivals.1, rivals.2 FROM (\n"
+            f"    SELECT source, event_id, groupUniqArray((event_time, digest)) AS all,\n"
+            f"        argMax((event_time, digest), (event_time, {canonical(model)})) AS winner\n"
+            f"    FROM {raw_table(model)}\n"
+            f"    WHERE {_places(model, touched._replace(places=frozenset(places)))}\n"
+            f"        AND (source, event_id) IN ({identities})\n"
+            f"    GROUP BY source, event_id\n) ARRAY JOIN all AS rivals WHERE rivals != winner"
+        )
+    return frozenset(everywhere)
+
+
+def _landed_since(touched: Touched) -> str:
+    return f"landed_at >= fromUnixTimestamp64Micro({microseconds(touched.since)}, 'UTC')"
 
 
 async def recompute_flow(store: Store, minutes: Collection[int]) -> None:
@@ -146,8 +151,7 @@ async def touched_operators(store: Store, touched: Touched) -> frozenset[str]:
     rows = await store.rows(
         f"SELECT DISTINCT operator_id FROM {raw_table(Order)} WHERE {where} AND order_id IN (\n"
         f"    SELECT order_id FROM {raw_table(Order)} WHERE {where}\n"
-        f"        AND landed_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')\n)",
-        {"since": microseconds(touched.since)},
+        f"        AND {_landed_since(touched)}\n)"
     )
     return frozenset(str(row[0]) for row in rows)
 
@@ -162,7 +166,7 @@ async def recompute_activity(
     if operators is not None and not operators:
         return
     listed = sorted(minutes)
-    chosen = "" if operators is None else " AND operator_id IN {operators:Array(String)}"
+    chosen = "" if operators is None else f" AND operator_id IN {in_list(operators)}"
     lapse = first_minute(f"delivered_at + toIntervalDay({active_days})")
     await store.execute(
         f"""INSERT INTO {DATABASE}.order_activity
@@ -189,8 +193,7 @@ SELECT operator_id, minute, arrayDistinct(arrayFlatten(groupArray(spans))), {_ve
     SELECT operator_id, minute, [] FROM {DATABASE}.order_activity
     WHERE minute IN ({", ".join(f"toDateTime({one})" for one in listed)}){chosen}
 )
-GROUP BY operator_id, minute""",
-        {"operators": sorted(operators or ())},
+GROUP BY operator_id, minute"""
     )
 
 
@@ -222,28 +225,28 @@ async def write_setting(store: Store, name: str, value: str) -> None:
 
 async def operator_inputs(store: Store, operators: Collection[str]) -> OperatorInputs:
     """Reads all that the timelines of these operators are made of."""
-    parameters = {"operators": sorted(operators)}
+    chosen = f"operator_id IN {in_list(operators)}"
     fields = ", ".join(_REGISTRY_FIELDS.values())
     order = "ORDER BY operator_id, event_time, event_id, source"
     inputs = OperatorInputs({}, {}, {})
     for operator, time, *values in await store.rows(
         f"SELECT operator_id, event_time, {fields} FROM {raw_table(Operator)}\n"
-        f"WHERE operator_id IN {{operators:Array(String)}} AND {superseded_filter(Operator)} {order}",
-        parameters,
+        f"WHERE {chosen} AND {superseded_filter(Operator)} {order}"
     ):
         inputs.registry.setdefault(operator, []).append((time, dict(zip(_REGISTRY_FIELDS, values, strict=True))))
     for operator, time, state in await store.rows(
         f"SELECT operator_id, event_time, state FROM {raw_table(Kitchen)}\n"
-        f"WHERE operator_id IN {{operators:Array(String)}} AND {superseded_filter(Kitchen)} {order}",
-        parameters,
+        f"WHERE {chosen} AND {superseded_filter(Kitchen)} {order}"
     ):
         inputs.kitchens.setdefault(operator, []).append((time, state))
-    for operator, start, end in await store.rows(_ISLANDS, parameters):
+    for operator, start, end in await store.rows(_islands(chosen)):
         inputs.ordered.setdefault(operator, []).append((start, end))
     return inputs
 
 
-_ISLANDS: Final = f"""SELECT operator_id, toDateTime64(min(from), 0, 'UTC') AS start, toDateTime64(max(until), 0, 'UTC')
+def _islands(chosen: str) -> str:
+    """The chosen operators' recent orders, with spans that touch or overlap joined."""
+    return f"""SELECT operator_id, toDateTime64(min(from), 0, 'UTC') AS start, toDateTime64(max(until), 0, 'UTC')
 FROM (
     SELECT operator_id, from, until, sum(opens) OVER (PARTITION BY operator_id ORDER BY from, until) AS island FROM (
         SELECT operator_id, from, until, from > max(until) OVER (
@@ -252,7 +255,7 @@ FROM (
         FROM (
             SELECT operator_id, span.from AS from, span.until AS until
             FROM {DATABASE}.order_activity FINAL ARRAY JOIN spans AS span
-            WHERE operator_id IN {{operators:Array(String)}}
+            WHERE {chosen}
         )
     )
 )

@@ -24,6 +24,12 @@ def create_view(name: str, columns: Iterable[TableColumn], body: str, comment: s
     return f"{head}\n{security}\nAS {body}\nCOMMENT '{quoted(comment)}'"
 
 
+def in_list(values: Iterable[str]) -> str:
+    """Strings as they stand behind IN, in order. Long lists belong into the statement: parameters travel in the address
+    of the request, which servers keep short."""
+    return "(" + ", ".join(f"'{quoted(one)}'" for one in sorted(values)) + ")"
+
+
 def first_minute(moment: str) -> str:
     """The first minute boundary after a moment: from it on, what happened then is before."""
     return f"(toStartOfMinute({moment}) + INTERVAL 1 MINUTE)"
