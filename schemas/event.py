@@ -20,7 +20,7 @@ class EventData(Model):
     """What every `data` object has. A subclass is the only source of its JSON Schema, its columns and its policy.
 
     The class variables say where the event lives: `type` of the CloudEvent, `stream` (the Kafka topic), `table` (the
-    ClickHouse view of its current records), `entity` (the field that the record belongs to, also the Kafka key) and
+    ClickHouse view of its current records), `entity` (the field that the record belongs to) and
     `minute` (the time that never changes for an entity and by whose minute its rows are kept and recomputed; None where
     they are kept and recomputed by entity)."""
 

@@ -101,6 +101,9 @@ class Indicator(BaseModel):
         )
 
 
+Z_95: Final = 1.959963984540054
+"""Two-sided 95 % quantile of the normal distribution, for Wilson's interval."""
+
 FLOW_WINDOWS: Final = ("1h", "24h", "7d", "30d")
 _DOCUMENT: Final = date(2023, 1, 1)
 _ALL_SCOPES: Final[tuple[Scope, ...]] = ("city", "town", "platform")

@@ -10,11 +10,11 @@ bound).
 import hashlib
 from datetime import datetime
 from math import sqrt
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from schemas.indicators import Z_95
 
 State = Literal["ok", "pending", "firing", "resolved"]
-
-_Z: Final = 1.959963984540054
 
 
 class Rule(NamedTuple):
@@ -64,9 +64,9 @@ class Change(NamedTuple):
 
 def wilson_bounds(numerator: int, denominator: int) -> tuple[float, float]:
     """Wilson's 95 % score interval of a share: (lower, upper). The denominator is at least 1."""
-    share, z2 = numerator / denominator, _Z * _Z
+    share, z2 = numerator / denominator, Z_95 * Z_95
     middle = share + z2 / (2 * denominator)
-    reach = _Z * sqrt(share * (1 - share) / denominator + z2 / (4 * denominator * denominator))
+    reach = Z_95 * sqrt(share * (1 - share) / denominator + z2 / (4 * denominator * denominator))
     scale = 1 + z2 / denominator
     return (middle - reach) / scale, (middle + reach) / scale
 

@@ -31,7 +31,6 @@ log: Final = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.1
 AGGREGATE_SECONDS: Final = 1.0
-
 SILENCE_SECONDS: Final = 10.0
 JOIN_MESSAGES: Final = 64
 

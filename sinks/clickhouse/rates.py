@@ -7,7 +7,7 @@ operator do not change. Both are spread over the scopes by one array (`spread`).
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from schemas.indicators import INDICATORS, Indicator
+from schemas.indicators import INDICATORS, Z_95, Indicator
 from schemas.places import PLATFORMS
 from schemas.towns import CITY_CODE, TOWNS
 from sinks.clickhouse.raw import DATABASE
@@ -17,9 +17,6 @@ SPAN_FIELDS: Final = (
     "healthy", "kitchen", "ordered",
 )  # fmt: skip
 """What a span of an operator's timeline says besides its minutes."""
-
-_Z: Final = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution, for Wilson's interval."""
 
 
 def flow_indicators() -> list[Indicator]:
@@ -81,9 +78,9 @@ def spans_of(indicators: Iterable[Indicator]) -> str:
 
 def wilson(sign: str) -> str:
     """SQL of Wilson's score bound of numerator / denominator at 95 %: lower with `-`, upper with `+` (Wilson 1927)."""
-    z2 = _Z * _Z
+    z2 = Z_95 * Z_95
     share, n = "(numerator / denominator)", "denominator"
     return (
-        f"(({share} + {z2} / (2 * {n})) {sign} {_Z} * sqrt({share} * (1 - {share}) / {n} + {z2} / (4 * {n} * {n})))"
+        f"(({share} + {z2} / (2 * {n})) {sign} {Z_95} * sqrt({share} * (1 - {share}) / {n} + {z2} / (4 * {n} * {n})))"
         f" / (1 + {z2} / {n})"
     )
