@@ -5,10 +5,20 @@ from typing import Final
 from schemas.banquet import Banquet
 from schemas.camera import Finding, Heartbeat, Kitchen
 from schemas.event import Event, EventData, envelope
+from schemas.measure import Measure
 from schemas.registry import Operator, Village
 from schemas.seal import Order
 
-MODELS: Final[tuple[type[EventData], ...]] = (Operator, Village, Heartbeat, Finding, Kitchen, Banquet, Order)
+MODELS: Final[tuple[type[EventData], ...]] = (
+    Operator,
+    Village,
+    Measure,
+    Heartbeat,
+    Finding,
+    Kitchen,
+    Banquet,
+    Order,
+)
 
 EVENT_TYPES: Final[dict[str, type[EventData]]] = {model.type: model for model in MODELS}
 ENVELOPES: Final[dict[str, type[Event]]] = {model.type: envelope(model) for model in MODELS}

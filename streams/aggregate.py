@@ -6,20 +6,25 @@ whose events are landed but not yet aggregated.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-from schemas.camera import Kitchen
+from schemas.banquet import Banquet
+from schemas.camera import Finding, Heartbeat, Kitchen
 from schemas.catalogue import EVENT_TYPES
 from schemas.event import EventData
-from schemas.registry import Operator
+from schemas.indicator import Indicator
+from schemas.measure import Measure
+from schemas.registry import Operator, Village
 from schemas.seal import Order
-from sinks.clickhouse import aggregates
-from sinks.clickhouse.aggregates import PartitionProgress, Touched
+from sinks.clickhouse import progress as marks
 from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.identity import Touched, settle_identities
+from sinks.clickhouse.progress import PartitionProgress
 from streams.land import Landed
-from streams.timeline import operator_spans
+from streams.rebuild import adopt
+from streams.recompute import Recomputer, portions
 from streams.topics import Extent
 from streams.watermark import PartitionState, as_of, watermark
 
@@ -28,21 +33,10 @@ log: Final = logging.getLogger(__name__)
 Extents = Callable[[str], Awaitable[dict[int, Extent]]]
 """What there is in a topic's partitions."""
 
-_ACTIVE_DAYS: Final = "takeaway_active_days"
 _PLACES_AT_ONCE: Final = 1_000
-_OPERATORS_AT_ONCE: Final = 1_000
 """A statement of ClickHouse has at most 256 KiB."""
 
-Value = TypeVar("Value", int, str)
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _portions(values: Collection[Value], size: int) -> Iterator[list[Value]]:
-    """The values in order, in lists of at most `size`."""
-    ordered = sorted(values)
-    for first in range(0, len(ordered), size):
-        yield ordered[first : first + size]
 
 
 class Clock(NamedTuple):
@@ -88,98 +82,68 @@ def _moment(microseconds: int) -> datetime:
 class Aggregator:
     """Recomputes what was touched, and moves watermarks.
 
+    :param catalogue: indicators with the configuration applied.
     :param active_days: days for which an order makes a takeaway operator active; 0 does not ask for orders.
     """
 
-    def __init__(self, store: Store, extents: Extents, clock: Clock, active_days: int) -> None:
+    def __init__(
+        self, store: Store, extents: Extents, clock: Clock, catalogue: Iterable[Indicator], active_days: int
+    ) -> None:
         self._store = store
         self._extents = extents
         self._clock = clock
+        self._catalogue = list(catalogue)
         self._active_days = active_days
+        self._recompute = Recomputer(store, self._catalogue, active_days)
 
     async def adopt_settings(self) -> None:
-        """Recomputes what stored aggregates owe to a setting that has another value now."""
-        wanted = str(self._active_days)
-        stored = await aggregates.read_setting(self._store, _ACTIVE_DAYS)
-        if stored == wanted:
-            return
-        if stored is not None:
-            log.warning("takeaway_active_days was %s and is %s: all timelines are computed anew", stored, wanted)
-            minutes = await aggregates.order_minutes(self._store) if self._active_days else []
-            for portion in _portions(minutes, _PLACES_AT_ONCE):
-                await aggregates.recompute_activity(self._store, portion, None, self._active_days)
-            await self.timelines(await aggregates.all_operators(self._store))
-        await aggregates.write_setting(self._store, _ACTIVE_DAYS, wanted)
+        """Recomputes what stored aggregates owe to settings and definitions that are others now."""
+        await adopt(self._store, self._catalogue, self._active_days)
 
     async def apply(self, messages: Sequence[Landed]) -> None:
         """Recomputes all that these messages touched, and only then remembers how far their partitions are."""
         joined = join(messages)
-        operators: set[str] = set()
+        self._recompute.watermarks = await marks.read_watermarks(self._store)
+        self._recompute.floors = await marks.read_floors(self._store)
+        entities: dict[type[EventData], set[str]] = {}
         for model, touched in joined.touched.items():
-            for places in _portions(touched.places, _PLACES_AT_ONCE):
+            for places in portions(touched.places, _PLACES_AT_ONCE):
                 portion = touched._replace(places=frozenset(places))
-                rivals = await aggregates.settle_identities(self._store, model, portion)
+                rivals = await settle_identities(self._store, model, portion)
                 portion = portion._replace(places=portion.places | rivals)
                 if model is Order:
-                    operators |= await self._orders(portion)
-                elif model in (Operator, Kitchen):
-                    operators |= {str(place) for place in portion.places}
-        await self.timelines(operators)
+                    await self._recompute.orders(portion)
+                elif model is Heartbeat:
+                    await self._recompute.heartbeats(portion, rivals)
+                else:
+                    entities.setdefault(model, set()).update(map(str, portion.places))
+        operators = entities.get(Operator, set())
+        await self._recompute.timelines(operators | entities.get(Kitchen, set()))
+        await self._recompute.villages(entities.get(Village, set()), operators)
+        await self._recompute.duties(entities.get(Measure, set()))
+        await self._recompute.records("banquets", entities.get(Banquet, set()))
+        await self._recompute.records("findings", entities.get(Finding, set()))
+        await self._recompute.cooks(operators)
+        await self._recompute.rebind(operators)
         await self._remember(joined.progress)
 
-    async def _orders(self, touched: Touched) -> set[str]:
-        minutes = [int(place) for place in touched.places]
-        await aggregates.recompute_flow(self._store, minutes)
-        if not self._active_days:
-            return set()
-        operators = await aggregates.touched_operators(self._store, touched)
-        for portion in _portions(operators, _OPERATORS_AT_ONCE):
-            await aggregates.recompute_activity(self._store, minutes, portion, self._active_days)
-        return set(operators)
-
-    async def timelines(self, operators: Collection[str]) -> None:
-        """Computes the timelines of these operators anew."""
-        for portion in _portions(operators, _OPERATORS_AT_ONCE):
-            await self._timelines(portion)
-
-    async def _timelines(self, operators: Collection[str]) -> None:
-        version = now()
-        inputs = await aggregates.operator_inputs(self._store, operators)
-        always = not self._active_days
-        await aggregates.write_timelines(
-            self._store,
-            [
-                (
-                    operator,
-                    operator_spans(
-                        inputs.registry.get(operator, ()),
-                        inputs.kitchens.get(operator, ()),
-                        inputs.ordered.get(operator, ()),
-                        always_ordered=always,
-                    ),
-                )
-                for operator in sorted(operators)  # also one whose only record lost its identity: it has no spans now
-            ],
-            version,
-        )
-
     async def _remember(self, progress: dict[tuple[str, int], PartitionProgress]) -> None:
-        known = await aggregates.read_progress(self._store)
+        known = await marks.read_progress(self._store)
         merged = {
             key: PartitionProgress(max(one.next_offset, known[key].next_offset), max(one.max_time, known[key].max_time))
             if key in known
             else one
             for key, one in progress.items()
         }
-        await aggregates.write_progress(self._store, merged)
+        await marks.write_progress(self._store, merged)
 
     async def advance(self, streams: Collection[str]) -> dict[str, datetime]:
         """Moves the watermarks of these streams, and returns those that came into another minute: nothing that is
         shown depends on less, so nothing is written for less."""
         clock = now()
         extents = {stream: await self._extents(stream) for stream in streams}
-        progress = await aggregates.read_progress(self._store)
-        previous = await aggregates.read_watermarks(self._store)
+        progress = await marks.read_progress(self._store)
+        previous = await marks.read_watermarks(self._store)
         greatest = max((one.max_time for one in progress.values()), default=_EPOCH)
         event_clock = greatest if greatest > _EPOCH else None
         used = clock if self._clock.mode == "wall" else event_clock
@@ -198,5 +162,9 @@ class Aggregator:
             if mark is not None and (stream not in previous or as_of(mark) != as_of(previous[stream])):
                 moved[stream] = mark
         if moved and used is not None:
-            await aggregates.write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)
+            self._recompute.watermarks = previous
+            for stream, mark in moved.items():
+                await self._recompute.pass_time(stream, mark)
+            await marks.write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)
+            await self._recompute.passed(moved)
         return moved

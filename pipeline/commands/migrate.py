@@ -33,7 +33,7 @@ def writer_client(settings: Settings, patience: float = PATIENCE_SECONDS, databa
 def prepare_database(settings: Settings) -> list[str]:
     """Applies what is missing, writes the catalogue, and returns the names of what was applied."""
     client = writer_client(settings)
-    migrator = Migrator(client, settings.clickhouse_cluster)
+    migrator = Migrator(client, settings.clickhouse_cluster, settings.configuration().catalogue())
     migrator.prepare()
     steps = migrator.plan()
     migrator.apply(steps)
@@ -51,7 +51,7 @@ def migrate(to: str | None, dry_run: bool, check: bool, yes: bool) -> None:
     """Bring the database to the shape of the code: numbered migrations, then views, then the catalogue."""
     settings = load_settings()
     client = writer_client(settings)
-    migrator = Migrator(client, settings.clickhouse_cluster)
+    migrator = Migrator(client, settings.clickhouse_cluster, settings.configuration().catalogue())
     try:
         migrator.prepare()
         if check:

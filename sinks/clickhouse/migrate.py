@@ -6,7 +6,7 @@ so they are not numbered: they are made anew from the code whenever their text d
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Final, NamedTuple
 
@@ -14,6 +14,8 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.catalogue import MODELS
 from schemas.columns import LANDED_AT, table_columns
+from schemas.indicator import Indicator
+from schemas.indicators import INDICATORS
 from sinks.clickhouse.raw import DATABASE, raw_table
 from sinks.clickhouse.views import views
 
@@ -70,10 +72,12 @@ class Migrator:
 
     :param client: a client of the writer, connected to no database.
     :param cluster: name of a ClickHouse cluster, for Replicated engines and ON CLUSTER; empty for one server.
+    :param catalogue: indicators with the configuration applied, from which the views of rates are made.
     """
 
-    def __init__(self, client: Client, cluster: str = "") -> None:
+    def __init__(self, client: Client, cluster: str = "", catalogue: Sequence[Indicator] = INDICATORS) -> None:
         self._client = client
+        self._catalogue = catalogue
         self._words = {
             "on_cluster": f"ON CLUSTER '{cluster}'" if cluster else "",
             "replacing": "ReplicatedReplacingMergeTree" if cluster else "ReplacingMergeTree",
@@ -114,7 +118,7 @@ class Migrator:
                     "the change into a new migration"
                 )
         back = [migration for migration in migrations[end:] if migration.name in applied]
-        wanted = views() if end == len(migrations) else {}
+        wanted = views(self._catalogue) if end == len(migrations) else {}
         dropped = [name for name in applied if name.startswith("view:") and name[5:] not in wanted]
         steps += [
             Step(name, "backward", (f"DROP VIEW IF EXISTS {DATABASE}.{name[5:]} {{on_cluster}}",), "")

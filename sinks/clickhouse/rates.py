@@ -1,50 +1,53 @@
 """The pieces of SQL that rates are made of, derived from the catalogue.
 
-A flow indicator has a bucket a minute, town and platform; a stock indicator has spans, in which the conditions of an
-operator do not change. Both are spread over the scopes by one array (`spread`).
+Flow and availability have a bucket a minute, town and platform; stock has spans, in which the conditions of an entity do
+not change. Both are spread over the scopes by one array (`spread`).
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from schemas.indicators import INDICATORS, Z_95, Indicator
+from schemas.indicator import Z_95, Indicator
 from schemas.places import PLATFORMS
+from schemas.relations import Kind, RelationName
 from schemas.towns import CITY_CODE, TOWNS
 from sinks.clickhouse.raw import DATABASE
 
-SPAN_FIELDS: Final = (
-    "kind", "town_code", "status", "platforms", "grade", "certified", "director", "officers", "accepted", "trained",
-    "healthy", "kitchen", "ordered",
-)  # fmt: skip
-"""What a span of an operator's timeline says besides its minutes."""
+SLOT_SECONDS: Final = 300
+"""A slot of availability: the clock's 5 minutes."""
+WIDTHS: Final[dict[Kind, int]] = {"stock": 0, "flow": 60, "availability": SLOT_SECONDS}
+"""Seconds that one bucket covers, by the kind of its indicator."""
+
+VALUES: Final = ("numerator", "denominator", "unknown")
 
 
-def flow_indicators() -> list[Indicator]:
-    """The entries that are counted in minutes."""
-    return [one for one in INDICATORS if one.kind == "flow"]
+def of_kind(catalogue: Iterable[Indicator], *kinds: Kind) -> list[Indicator]:
+    """The entries of these kinds."""
+    return [one for one in catalogue if one.kind in kinds]
 
 
-def stock_groups() -> dict[tuple[str, ...], list[Indicator]]:
-    """The entries that are counted in spans, by the streams that they read and so by their watermark."""
-    groups: dict[tuple[str, ...], list[Indicator]] = {}
-    for one in INDICATORS:
-        if one.kind == "stock":
-            groups.setdefault(one.streams, []).append(one)
+def by_relation(catalogue: Iterable[Indicator], kind: Kind) -> dict[RelationName, list[Indicator]]:
+    """The entries of a kind by what they count."""
+    groups: dict[RelationName, list[Indicator]] = {}
+    for one in of_kind(catalogue, kind):
+        groups.setdefault(one.relation, []).append(one)
     return groups
 
 
 def contributions(indicators: Iterable[Indicator]) -> str:
-    """Array of (code, numerator, denominator, unknown) that a unit gives, for ARRAY JOIN; used on buckets and spans.
+    """Array of (code, numerator, denominator, unknown, begin, end) that a unit gives, for ARRAY JOIN: one tuple for each
+    phase of each entry, to be taken where the unit's time lies in [begin, end), Unix seconds.
 
     A count has no denominator; where the condition of the denominator fails, nothing counts."""
     entries = []
     for one in indicators:
-        where = f"({one.where})"
-        denominator = "toUInt8(0)" if one.counts else f"toUInt8({where})"
-        entries.append(
-            f"('{one.code}', toUInt8({where} AND ({one.numerator})), {denominator}, "
-            f"toUInt8({where} AND ({one.unknown})))"
-        )
+        for phase in one.phases():
+            where = f"ifNull({phase.where}, false)"
+            denominator = "toUInt8(0)" if one.counts else f"toUInt8({where})"
+            entries.append(
+                f"('{one.code}', toUInt8({where} AND ifNull({phase.numerator}, false)), {denominator}, "
+                f"toUInt8({where} AND ifNull({phase.unknown}, false)), toUInt32({phase.begin}), toUInt32({phase.end}))"
+            )
     return "[" + ",\n        ".join(entries) + "]"
 
 
@@ -55,25 +58,28 @@ def scope_ids(indicator: Indicator) -> list[tuple[str, str]]:
 
 
 def spread(platforms: str) -> str:
-    """Array of (scope, scope_id) that something in a town and on platforms counts under; `platforms` is an array."""
+    """Array of (scope, scope_id) that something in a town and on platforms counts under; `platforms` is an array, an
+    empty platform is none."""
     return (
-        f"arrayConcat([('city', '{CITY_CODE}'), ('town', town_code)], "
-        f"arrayMap(p -> ('platform', toString(p)), {platforms}))"
+        f"arrayConcat([('city', '{CITY_CODE}'), ('town', toString(town_code))], "
+        f"arrayMap(p -> ('platform', toString(p)), arrayFilter(p -> p != '', {platforms})))"
     )
 
 
-def spans_of(indicators: Iterable[Indicator]) -> str:
-    """Subquery: one row a span, indicator and scope, with what the span adds there."""
-    fields = ", ".join(f"span.{name} AS {name}" for name in SPAN_FIELDS)
-    return f"""SELECT part.1 AS indicator, place.1 AS scope, place.2 AS scope_id, from, until,
-        toInt64(part.2) AS numerator, toInt64(part.3) AS denominator, toInt64(part.4) AS unknown
+def stock_parts(wanted: str, extra: str = "") -> str:
+    """Subquery: one row a span, indicator and scope of every unit of stock, with what the span adds there.
+
+    :param wanted: condition on `span`, to read fewer.
+    :param extra: more columns of the unit, each with a comma before it."""
+    return f"""SELECT part.indicator AS indicator, place.1 AS scope, place.2 AS scope_id, span.from AS begin,
+        span.until AS end, toInt64(part.numerator) AS numerator, toInt64(part.denominator) AS denominator,
+        toInt64(part.unknown) AS unknown{extra}
     FROM (
-        SELECT span.from AS from, span.until AS until, {fields}
-        FROM {DATABASE}.operator_timelines FINAL ARRAY JOIN spans AS span
+        SELECT unit_id, arrayJoin(arrayFilter(span -> {wanted}, spans)) AS span, span.town_code AS town_code
+        FROM {DATABASE}.stock_spans FINAL
     )
-    ARRAY JOIN {contributions(indicators)} AS part
-    ARRAY JOIN {spread("platforms")} AS place
-    WHERE part.2 + part.3 > 0"""
+    ARRAY JOIN span.counts AS part
+    ARRAY JOIN {spread("span.platforms")} AS place"""
 
 
 def wilson(sign: str) -> str:

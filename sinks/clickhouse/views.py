@@ -9,25 +9,26 @@ from typing import Final
 from schemas.catalogue import MODELS
 from schemas.columns import LANDED_AT, TableColumn, table_columns
 from schemas.event import EventData
+from schemas.indicator import Indicator
+from schemas.indicators import INDICATORS
 from schemas.seal import Order
-from sinks.clickhouse import rate_views
+from sinks.clickhouse import asked_views, catalogue_views, rate_views
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import MOMENT, create_view, shown
+from sinks.clickhouse.units import EVIDENCE_FIELDS, EVIDENCE_KEY, KEY
 
-_ORDER_KEY: Final = "(event_time, event_id, source)"
-_EVIDENCE_KEY: Final = "(evidence_level, event_time, event_id, source)"
-_EVIDENCE_FIELDS: Final = frozenset(
-    {"packages", "sealed_packages", "seal_state", "evidence_level", "code", "photo_uri"}
-)
+_EVIDENCE_FIELDS: Final = frozenset({*EVIDENCE_FIELDS, "code", "photo_uri"})
 
 
-def views() -> dict[str, str]:
-    """Name and CREATE statement of every view, each after those that it reads."""
+def views(catalogue: Sequence[Indicator] = INDICATORS) -> dict[str, str]:
+    """Name and CREATE statement of every view, each after those that it reads.
+
+    :param catalogue: indicators with the configuration applied."""
     made: dict[str, str] = {}
     for model in MODELS:
         made[model.table] = _orders(model) if model is Order else _current_records(model)
-    made |= _events_and_rejected() | rate_views.views() | _alerts()
-    return made
+    made |= _events_and_rejected() | catalogue_views.views() | rate_views.views()
+    return made | asked_views.views(catalogue) | _alerts()
 
 
 def _record_columns(model: type[EventData]) -> Sequence[TableColumn]:
@@ -39,7 +40,7 @@ def _current_records(model: type[EventData]) -> str:
     columns = _record_columns(model)
     values = ", ".join(f"`{one.name}`" for one in columns)
     body = (
-        f"SELECT {_untupled(columns)}\nFROM (\n    SELECT argMax(({values}), {_ORDER_KEY}) AS record\n"
+        f"SELECT {_untupled(columns)}\nFROM (\n    SELECT argMax(({values}), {KEY}) AS record\n"
         f"    FROM {raw_table(model)}\n    WHERE {superseded_filter(model)}\n    GROUP BY {model.entity}\n)"
     )
     return create_view(model.table, _shown(columns), body, f"Current records: {model.type}")
@@ -53,8 +54,8 @@ def _orders(model: type[EventData]) -> str:
     body = (
         f"SELECT {', '.join(_selected(one) for one in columns)}\nFROM (\n"
         f"    SELECT {_untupled(rest, 'latest')}, {_untupled(seal, 'best')}\n    FROM (\n"
-        f"        SELECT argMax(({', '.join(f'`{one.name}`' for one in rest)}), {_ORDER_KEY}) AS latest,\n"
-        f"            argMax(({', '.join(f'`{one.name}`' for one in seal)}), {_EVIDENCE_KEY}) AS best\n"
+        f"        SELECT argMax(({', '.join(f'`{one.name}`' for one in rest)}), {KEY}) AS latest,\n"
+        f"            argMax(({', '.join(f'`{one.name}`' for one in seal)}), {EVIDENCE_KEY}) AS best\n"
         f"        FROM {raw_table(model)}\n        WHERE {superseded_filter(model)}\n"
         f"        GROUP BY order_id, delivered_at\n    )\n)"
     )

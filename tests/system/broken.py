@@ -5,7 +5,18 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-from tests.system.records import KITCHEN, OPERATOR, ORDER, RECORD, STREAM_OF, STREAMS, Record
+from tests.system.records import (
+    FINDING,
+    HEARTBEAT,
+    KITCHEN,
+    MEASURE,
+    OPERATOR,
+    ORDER,
+    RECORD,
+    STREAM_OF,
+    STREAMS,
+    Record,
+)
 
 MAX_BYTES: Final = 65_536
 Json = dict[str, Any]
@@ -91,6 +102,14 @@ _BANQUET: Final = {
     "host": {"name": "戚继光", "phone": "13900001111"},
 }  # fmt: skip
 _KITCHEN: Final = {"operator_id": "op-1", "town_code": _TOWN, "state": "active"}
+_MEASURE: Final = {"measure_id": "m-bad", "measure": "pledge", "town_code": _TOWN, "status": "done"}
+_HEARTBEAT: Final = {
+    "camera_id": "c-bad", "operator_id": "op-1", "town_code": _TOWN, "online": True, "advancing": True, "picture": "ok",
+}  # fmt: skip
+_FINDING: Final = {
+    "finding_id": "f-bad", "camera_id": "c-bad", "operator_id": "op-1", "town_code": _TOWN, "finding": "NO_MASK",
+    "vendor": "海康", "review": "closed", "found_at": "2025-11-20T12:00:00+08:00",
+}  # fmt: skip
 
 
 def _operator(**change: Any) -> Fault:
@@ -145,9 +164,11 @@ _FAULTS: Final[list[tuple[str, Fault]]] = [
     ("unknown_field", _both(_order(order_id="", packages="2"), _set("data", "Platform", to="jd"))),
     ("unknown_field", _banquet(host={"name": "戚继光", "mobile": "13900001111"})),
     ("unknown_field", _operator(certificates=[{"scheme": "HACCP", "valid_until": "2026-01-01", "by": "x"}])),
+    ("unknown_field", _of(MEASURE, _MEASURE | {"count": 3})),
     ("missing_field", _both(_operator(town_code="nowhere", status=3), _without("data", "kind"))),
     ("missing_field", _both(_order(), _without("data", "evidence_level"))),
     ("missing_field", _operator(open_hours=[{"from": "09:00"}])),
+    ("missing_field", _both(_of(MEASURE, _MEASURE), _without("data", "measure"))),
     ("bad_value", _operator(status=None)),
     ("bad_value", _operator(director=1)),
     ("bad_value", _operator(officers="3")),
@@ -171,11 +192,19 @@ _FAULTS: Final[list[tuple[str, Fault]]] = [
     ("bad_value", _banquet(diners=20_001)),
     ("bad_value", _banquet(host={"name": 3})),
     ("bad_value", _of(KITCHEN, _KITCHEN | {"state": "built"})),
+    ("bad_value", _of(MEASURE, _MEASURE | {"status": "finished"})),
+    ("bad_value", _of(MEASURE, _MEASURE | {"due_at": "2025-11-20"})),
+    ("bad_value", _of(HEARTBEAT, _HEARTBEAT | {"online": 1})),
+    ("bad_value", _of(HEARTBEAT, _HEARTBEAT | {"picture": "fine"})),
+    ("bad_value", _of(FINDING, _FINDING | {"closed_at": "soon"})),
+    ("bad_value", _banquet(samples_retained="yes")),
+    ("bad_value", _operator(certificates=[{"scheme": "ISO9001", "valid_until": "2026-01-01"}])),
     ("bad_identifier", _order(order_id="")),
     ("bad_identifier", _order(order_id="o 1")),
     ("bad_identifier", _order(order_id="订单-1")),
     ("bad_identifier", _order(operator_id="x" * 65)),
     ("bad_identifier", _order(town_code="330681999")),
+    ("bad_identifier", _of(MEASURE, _MEASURE | {"measure_id": "m 1"})),
     ("bad_identifier", _operator(uscc="92330681MA2ABCDE1X")),
     ("bad_identifier", _operator(license_kind="food_license", license_no="JY4330681000123")),
     ("bad_identifier", _operator(license_kind="food_license", license_no="JY2330681000123")),

@@ -2,33 +2,41 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
-from tests.system.compare_rates import FLOW, SHANGHAI, STOCK, history_differences, rate_differences
-from tests.system.compare_records import conflict_differences, record_differences
+from tests.system.compare_questions import between_differences, why_differences
+from tests.system.compare_rates import SHANGHAI, history_differences, rate_differences
+from tests.system.compare_records import VIEWS, conflict_differences, record_differences
 from tests.system.differing import differ, keyed
 from tests.system.oracle import Oracle, shown
 from tests.system.records import STREAM_OF, Place, Record
-from tests.system.stack import Stack
+from tests.system.stack import Stack, wait_for
+
+_OTHER_VIEWS: Final = (
+    "order_conflicts", "events", "rejected", "rates_now", "rates_history", "alerts", "alert_transitions",
+)  # fmt: skip
+_MOVE_SECONDS: Final = 30.0
 
 
 def differences(stack: Stack, oracle: Oracle, rejects: Mapping[Place, Record]) -> list[str]:
-    """All differences between the tables and the oracle."""
+    """All differences between the tables and the oracle, once every indicator is as far as it should be."""
+    _wait_as_of(stack, oracle)
     return [
         *_zones(stack),
-        *_watermark(stack, oracle),
         *_events(stack, oracle),
         *_rejected(stack, rejects),
         *record_differences(stack, oracle),
         *conflict_differences(stack, oracle),
         *rate_differences(stack, oracle),
         *history_differences(stack, oracle),
+        *between_differences(stack, oracle),
+        *why_differences(stack, oracle),
     ]
 
 
 def _zones(stack: Stack) -> Iterable[str]:
     """Every moment that a view shows is in Asia/Shanghai."""
-    for view in ("operators", "villages", "kitchens", "cameras", "findings", "banquets", "orders", "order_conflicts",
-                 "events", "rejected", "rates_now", "rates_history", "alerts", "alert_transitions"):  # fmt: skip
+    for view in (*VIEWS.values(), *_OTHER_VIEWS):
         for row in stack.rows(f"DESCRIBE yangguang.{view}"):
             if "DateTime" in row["type"] and "'Asia/Shanghai'" not in row["type"]:
                 yield f"{view}.{row['name']} is {row['type']}, which is not in Asia/Shanghai"
@@ -37,13 +45,13 @@ def _zones(stack: Stack) -> Iterable[str]:
             yield f"events.time is read as {row['time']!r}, which is not in Asia/Shanghai"
 
 
-def _watermark(stack: Stack, oracle: Oracle) -> Iterable[str]:
-    for row in stack.rows(
-        "SELECT indicator, any(as_of) AS shown_as_of, count(DISTINCT as_of) AS c "
-        "FROM yangguang.rates_now GROUP BY indicator"
-    ):
-        if row["indicator"] in (*STOCK, *FLOW) and (row["shown_as_of"] != shown(oracle.as_of) or row["c"] != 1):
-            yield f"as_of of {row['indicator']} is {row['shown_as_of']} ({row['c']}), should be {shown(oracle.as_of)}"
+def _wait_as_of(stack: Stack, oracle: Oracle) -> None:
+    sql = "SELECT indicator, min(toUnixTimestamp(ifNull(as_of, toDateTime64(0, 0)))) AS least FROM yangguang.rates_now "
+    sql += f"GROUP BY indicator HAVING least < {oracle.as_of // 1_000_000}"
+    try:
+        wait_for(lambda: not stack.rows(sql), _MOVE_SECONDS, "every as_of moves on")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}: should be {oracle.as_of // 1_000_000}, is {stack.rows(sql)}") from None
 
 
 def _events(stack: Stack, oracle: Oracle) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tests.system.differing import differ, keyed
 from tests.system.oracle import Event, Oracle, shown
-from tests.system.records import FINDING, HEARTBEAT, KITCHEN, OPERATOR, ORDER, RECORD, VILLAGE
+from tests.system.records import FINDING, HEARTBEAT, KITCHEN, MEASURE, OPERATOR, ORDER, RECORD, VILLAGE
 from tests.system.stack import Stack
 
 _PERSONS: Final = {OPERATOR: "person", RECORD: "host"}
@@ -16,6 +16,7 @@ _FIELDS: Final = {
     OPERATOR: ("operator_id", "kind", "name", "town_code", "status", "license_kind", "license_no", "uscc", "grade",
                "director", "officers", "training_valid_until", "health_valid_until"),
     VILLAGE: ("village_id", "name", "town_code", "served_by"),
+    MEASURE: ("measure_id", "measure", "town_code", "operator_id", "status", "due_at", "done_at"),
     HEARTBEAT: ("camera_id", "operator_id", "town_code", "online", "advancing", "picture"),
     FINDING: ("finding_id", "camera_id", "operator_id", "town_code", "finding", "vendor", "vendor_code", "confidence",
               "review", "found_at", "due_at", "closed_at", "zone", "snapshot_uri"),
@@ -26,8 +27,8 @@ _FIELDS: Final = {
             "sealed_packages", "seal_state", "evidence_level", "code", "photo_uri"),
 }  # fmt: skip
 VIEWS: Final = {
-    OPERATOR: "operators", VILLAGE: "villages", HEARTBEAT: "cameras", FINDING: "findings", KITCHEN: "kitchens",
-    RECORD: "banquets", ORDER: "orders",
+    OPERATOR: "operators", VILLAGE: "villages", MEASURE: "measures", HEARTBEAT: "cameras", FINDING: "findings",
+    KITCHEN: "kitchens", RECORD: "banquets", ORDER: "orders",
 }  # fmt: skip
 _LISTS: Final = ("platforms", "accepted", "certificates", "open_hours")
 _ALIASES: Final = {"CHEF_HAT": "NO_CHEF_HAT", "605": "NO_CHEF_HAT", "MICE": "RODENT", "INTRUSION": "STRANGER"}

@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from tests.system.broken import broken, dump
-from tests.system.entities import TOWNS, Entities, Json
+from tests.system.entities import DAY, HOUR, LEAD, MICRO, MINUTE, SHANGHAI, TOWNS, Entities, Json
 from tests.system.records import (
     FINDING,
     HEARTBEAT,
     KITCHEN,
+    MEASURE,
     OPERATOR,
     ORDER,
     RECORD,
@@ -26,35 +27,40 @@ from tests.system.records import (
 )
 
 SOURCES: Final = ("/platform/meituan", "/platform/eleme", "/licensing", "/box/海康")
-_MICRO: Final = timedelta(microseconds=1)
-_MINUTE: Final = timedelta(minutes=1)
-_DAY: Final = timedelta(days=1)
-_WINDOWS: Final = (timedelta(hours=1), _DAY, 7 * _DAY, 30 * _DAY)
-
-
-class Log(NamedTuple):
-    """Records in the order of their events, and the moment that the last event has."""
-
-    records: list[Record]
-    end: datetime
+_NONE: Final = timedelta(0)
+_STEPS: Final = (-MICRO, _NONE, MICRO)
+_WINDOWS: Final = (HOUR, DAY, 7 * DAY, 30 * DAY)
+_SETTLE: Final = 15 * MINUTE
+_CAMERAS: Final = 4
 
 
 class Maker(Entities):
     """Makes one log.
 
-    :param size: events; duplicates, rivals and invalid records come on top.
+    :param size: events at random; edges, duplicates, rivals and invalid records come on top.
     :param towns: codes of the towns to use.
+    :param prefix: of every id, so that several logs can land in one city.
+    :param edges: whether something happens on every edge of every window and day.
+    :param crowd: whether there are so many operators that counts reach their targets.
     """
 
-    def __init__(self, seed: int, size: int, towns: Sequence[str] = TOWNS) -> None:
-        super().__init__(Random(seed), towns)
+    def __init__(
+        self,
+        seed: int,
+        size: int,
+        towns: Sequence[str] = TOWNS,
+        prefix: str = "",
+        edges: bool = True,
+        crowd: bool = False,
+    ) -> None:
+        super().__init__(Random(seed), towns, prefix)
         self.size = size
-        self.window_end = self.as_of - 15 * _MINUTE
+        self._edges, self._crowd = edges, crowd
         self._count = 0
         self._identities: set[tuple[str, str, str]] = set()
 
-    def log(self) -> Log:
-        """The whole log: the events, then what repeats, contradicts and breaks them."""
+    def log(self) -> list[Record]:
+        """All records: the events, then what repeats, contradicts and breaks them, and what comes very late."""
         events = list(self._events())
         told = Counter(event["data"].get("order_id") for event in events)
         once = frozenset(order for order, count in told.items() if count == 1)
@@ -62,35 +68,44 @@ class Maker(Entities):
         half = len(some) // 2
         events += [self._rival(event, once) for event in some[:half]]
         events += [self._twin(event) for event in some[half:]]
+        events += self._first_beats()
         records = [self._record(event) for event in events]
         records += [self._record(event) for event in self.chance.sample(events, len(events) // 12)]
         records += self.chance.choices(records, k=len(records) // 12)
         bad = [broken(event, self.chance) for event in self.chance.choices(events, k=len(events) // 10)]
-        records += [self._placed(one) for one in bad]
-        return Log(records, self.end)
+        return records + [self._placed(one) for one in bad]
 
     def _events(self) -> Iterator[Json]:
         yield self._event(HEARTBEAT, self.heartbeat(), self.end)
-        yield from self._edges()
+        if self._edges:
+            yield from self._order_edges()
+            yield from self._window_edges()
+            yield from self._last_days()
+        if self._crowd:
+            yield from self._many()
+        yield from self._bursts()
         makers = (
-            (ORDER, self.order, 10), (OPERATOR, self.operator, 3), (KITCHEN, self.kitchen, 3),
-            (HEARTBEAT, self.heartbeat, 2), (FINDING, self.finding, 1), (RECORD, self.banquet, 1),
-            (VILLAGE, self.village, 1),
+            (ORDER, self.order, 10), (OPERATOR, self.operator, 6), (KITCHEN, self.kitchen, 3),
+            (HEARTBEAT, self.heartbeat, 1), (FINDING, self.finding, 3), (RECORD, self.banquet, 3),
+            (VILLAGE, self.village, 1), (MEASURE, self.measure, 3),
         )  # fmt: skip
         kinds = self.chance.choices(makers, [weight for _, _, weight in makers], k=self.size)
         for kind, make, _ in kinds:
             data = make()
             yield self._event(kind, data, self._moment(data))
 
-    def _edges(self) -> Iterator[Json]:
+    # what happens on purpose
+
+    def _order_edges(self) -> Iterator[Json]:
         """Operators of one order each, delivered or known just inside or just outside a window."""
-        edges = [self.as_of - 30 * _DAY, self.as_of, *(self.window_end - one for one in _WINDOWS), self.window_end]
-        moments = [edge + step for edge in edges for step in (-_MICRO, timedelta(0), _MICRO)]
-        cases = [(one, one - _DAY) for one in moments] + [(self.as_of - 2 * _DAY, one) for one in moments[:6]]
+        window_end = self.as_of - _SETTLE
+        edges = [self.as_of - 30 * DAY, self.as_of, *(window_end - one for one in _WINDOWS), window_end]
+        moments = [edge + step for edge in edges for step in _STEPS]
+        cases = [(one, one - DAY) for one in moments] + [(self.as_of - 2 * DAY, one) for one in moments[:6]]
         for number, (delivered, known) in enumerate(cases):
-            operator = f"edge-{number}"
+            operator = f"{self.prefix}edge-{number}"
             registry = self.operator(operator) | {"kind": "takeaway", "status": "active", "platforms": ["jd", "eleme"]}
-            yield self._event(OPERATOR, registry, self.as_of - 50 * _DAY)
+            yield self._event(OPERATOR, registry, self.as_of - 50 * DAY)
             yield self._event(KITCHEN, self.kitchen(operator), min(known, self.as_of))
             order = self.order(f"edge-{number}") | {
                 "operator_id": operator,
@@ -102,24 +117,117 @@ class Maker(Entities):
             order = self.order(f"torn-{number // 2}") | {"fulfilment": "cancelled"}
             yield self._event(ORDER, order, self._moment(order))
 
+    def _window_edges(self) -> Iterator[Json]:
+        """Meals and days by which something is due on the edges of windows."""
+        for edge in (self.as_of, *(self.as_of - one for one in (*_WINDOWS, 365 * DAY))):
+            for step in _STEPS:
+                at = edge + step
+                meal = {"held_at": self.text(at), "declared_at": self.near(at - LEAD), "status": "held", "diners": 100}
+                yield self._sometime(RECORD, self.banquet() | meal)
+                due = {"due_at": self.text(at), "review": "closed", "closed_at": self.near(at)}
+                yield self._sometime(FINDING, self.finding() | due)
+                visit = {"due_at": self.text(at), "measure": "supervision_visit", "done_at": self.near(at)}
+                yield self._sometime(MEASURE, self.measure() | visit | {"status": "done"})
+
+    def _last_days(self) -> Iterator[Json]:
+        """Certificates that end about as_of, and cooks whose papers end with the day of a meal or with the next."""
+        for number, stem in enumerate(("supplier", "unit", "cook") * 3):
+            day = self.day(self.as_of, number // 3 - 1)
+            papers = {"training_valid_until": day, "health_valid_until": self.day(self.as_of, 1)}
+            paper = {"certificates": [{"scheme": "HACCP", "valid_until": day}], "status": "active"}
+            operator = self.operator(f"{self.prefix}{stem}-last-{number}") | paper | papers
+            yield self._event(OPERATOR, operator, self.as_of - 3 * DAY)
+        midnight = (self.as_of - 4 * DAY).astimezone(SHANGHAI).replace(hour=0, minute=0)
+        cooks = [f"{self.prefix}cook-of-{number}" for number in range(3)]
+        for number, cook in enumerate(cooks):
+            papers = {name: self.day(midnight, number - 1) for name in ("training_valid_until", "health_valid_until")}
+            registry = self.operator(cook) | papers | {"kind": "banquet_cook"}
+            yield self._event(OPERATOR, registry, self.as_of - self.chance.choice((0, 30)) * DAY)
+            for held in (midnight - MICRO, midnight, midnight + DAY - MICRO):
+                meal = {"held_at": self.text(held), "cook_id": cook, "status": "held", "diners": 100}
+                yield self._sometime(RECORD, self.banquet() | meal)
+
+    def _many(self) -> Iterator[Json]:
+        """Elder-care canteens with kitchens, and schools; and one town in which all is well."""
+        for number in range(16):
+            elder = f"{self.prefix}elder-of-{number}"
+            yield self._sometime(OPERATOR, self.operator(elder) | {"status": "active", "grade": "AB"[number % 2]})
+            yield self._sometime(KITCHEN, self.kitchen(elder) | {"state": "active"})
+        for number in range(46):
+            school = self.operator(f"{self.prefix}school-of-{number}") | {"accepted": ["6H", "model"]}
+            yield self._sometime(OPERATOR, school | {"status": "active"})
+        cook = self.operator(f"{self.prefix}cook-good") | {"kind": "banquet_cook", "status": "active"}
+        papers = dict.fromkeys(("training_valid_until", "health_valid_until"), self.day(self.as_of, 40))
+        yield self._event(OPERATOR, cook | papers, self.as_of)
+        for number in range(40):
+            good, at = {"town_code": "330681110"}, self.as_of - HOUR / 2 * self.chance.random() - _SETTLE
+            due, done = self.text(at), self.text(at - MICRO)
+            closed = {"due_at": due, "closed_at": done, "review": "closed"}
+            yield self._sometime(FINDING, self.finding() | closed | good)
+            visit = {"measure": "supervision_visit", "due_at": due, "done_at": done, "status": "done"}
+            yield self._sometime(MEASURE, self.measure() | visit | good)
+            order = self.order(f"good-{number}") | {"delivered_at": due, "packages": 1, "sealed_packages": 1}
+            yield self._sometime(ORDER, order | {"seal_state": "intact", "evidence_level": 4} | good)
+            meal = {"held_at": due, "guided_at": done, "declared_at": self.text(at - LEAD), "status": "held"}
+            whole = {"diners": 100, "samples_retained": True, "cook_id": cook["operator_id"]}
+            yield self._sometime(RECORD, self.banquet() | meal | whole | good)
+
+    def _bursts(self) -> Iterator[Json]:
+        """Cameras that beat every minute for an hour or two, with gaps, dark times, and a move to another kitchen."""
+        chance = self.chance
+        for number, kitchen in enumerate(self.ids["kit"]):
+            registry = self.operator(kitchen) | {"open_hours": self.hours(now=number > 0), "status": "active"}
+            yield self._event(OPERATOR, registry, self.as_of - MINUTE * chance.random())
+        for number in range(_CAMERAS):
+            bound = {"operator_id": chance.choice(self.ids["kit"]), "town_code": chance.choice(self.towns)}
+            data = self.heartbeat(f"cam-{number}") | bound | ({"operator_id": "nobody"} if number == 3 else {})
+            begins = [chance.choice((26 * HOUR, 8 * DAY, 33 * DAY)), 3 * HOUR, chance.choice((_NONE, 90 * MINUTE))]
+            for begin in begins[number % 2 :]:
+                if chance.random() < 0.4:
+                    data |= {"operator_id": chance.choice(self.ids["kit"]), "town_code": chance.choice(self.towns)}
+                yield from self._burst(data, self.as_of - begin - 40 * MINUTE * chance.random())
+
+    def _burst(self, data: Json, moment: datetime) -> Iterator[Json]:
+        chance = self.chance
+        for _ in range(chance.randrange(15, 50)):
+            if chance.random() < 0.25:  # well or not for some minutes
+                state = (True, True, chance.choice(("ok", "blurred")))
+                if chance.random() < 0.5:
+                    state = chance.choice(((False, True, "ok"), (True, False, "ok"), (True, True, "frozen")))
+                data = data | dict(zip(("online", "advancing", "picture"), state, strict=True))
+            moment += 58 * timedelta(seconds=1) + 4 * timedelta(seconds=1) * chance.random()
+            if chance.random() < 0.1:
+                moment += chance.choice((3, 7, 12)) * MINUTE
+            if chance.random() < 0.15:  # at the begin of a slot, or just before it
+                moment = moment.replace(minute=moment.minute // 5 * 5, second=0, microsecond=0) + 5 * MINUTE
+                moment += chance.choice((_NONE, -MICRO))
+            if moment > self.end:
+                return
+            yield self._event(HEARTBEAT, data, moment)
+
+    def _first_beats(self) -> list[Json]:
+        """Heartbeats that come after everything else and are older than all others of their cameras."""
+        cameras = self.chance.sample(range(_CAMERAS), 2)
+        agos = [self.chance.choice((5 * HOUR, 9 * DAY, 40 * DAY)) for _ in cameras]
+        beats = [self.heartbeat(f"cam-{number}") for number in cameras]
+        return [self._event(HEARTBEAT, beat, self.as_of - ago) for beat, ago in zip(beats, agos, strict=True)]
+
     # events
+
+    def _sometime(self, kind: str, data: Json) -> Json:
+        return self._event(kind, data, self._moment(data))
 
     def _event(self, kind: str, data: Json, time: datetime) -> Json:
         self._count += 1
-        source, name = self.chance.choice(SOURCES), f"e{self._count}"
+        source, name = self.chance.choice(SOURCES) + self.prefix, f"e{self._count}"
         if self.chance.random() < 0.2:  # ids are unique in their source and type only
             name = f"e{self.chance.randrange(1, self._count + 1)}"
         while (kind, source, name) in self._identities:
             name += "-"
         self._identities.add((kind, source, name))
         event = {
-            "specversion": "1.0",
-            "id": name,
-            "source": source,
-            "type": kind,
-            "time": self.text(time),
-            "data": data,
-        }
+            "specversion": "1.0", "id": name, "source": source, "type": kind, "time": self.text(time), "data": data,
+        }  # fmt: skip
         if self.chance.random() < 0.5:
             event["subject"] = f"s-{self._count}"
         if self.chance.random() < 0.1:
@@ -131,14 +239,13 @@ class Maker(Entities):
         chance = self.chance
         if "delivered_at" in data and chance.random() < 0.7:
             delivered = datetime.fromisoformat(data["delivered_at"].replace("Z", "+00:00"))
-            later = chance.choice((timedelta(0), _MINUTE, timedelta(seconds=chance.randrange(3600)), 10 * _DAY))
+            later = chance.choice((_NONE, MINUTE, timedelta(seconds=chance.randrange(3600)), 10 * DAY))
             return min(delivered + later, self.end)
-        back = chance.choice((timedelta(hours=3), 2 * _DAY, 30 * _DAY, 45 * _DAY)) * chance.random()
-        moment = self.end - back
+        moment = self.end - chance.choice((3 * HOUR, 2 * DAY, 30 * DAY, 45 * DAY)) * chance.random()
         if chance.random() < 0.3:
             moment = moment.replace(second=0, microsecond=0)
         if chance.random() < 0.1:
-            moment = self.as_of - chance.choice((timedelta(0), _MICRO, _MINUTE, 10 * _DAY))
+            moment = self.as_of - chance.choice((_NONE, MICRO, MINUTE, 10 * DAY))
         return moment
 
     # what contradicts and repeats
@@ -150,7 +257,7 @@ class Maker(Entities):
         rival: Json = json.loads(json.dumps(event))
         case = self.chance.randrange(3)
         if case != 1:
-            rival["time"] = self.text(self.end - 45 * _DAY * self.chance.random())
+            rival["time"] = self.text(self.end - 45 * DAY * self.chance.random())
         if case != 0:
             self.change(rival["type"], rival["data"])
             if rival["data"].get("order_id") in once and self.chance.random() < 0.5:

@@ -11,6 +11,7 @@ STREAMS: Final = (REGISTRY, CAMERA, BANQUET, SEAL)
 
 OPERATOR: Final = "yangguang.registry.operator.v1"
 VILLAGE: Final = "yangguang.registry.village.v1"
+MEASURE: Final = "yangguang.registry.measure.v1"
 HEARTBEAT: Final = "yangguang.camera.heartbeat.v1"
 FINDING: Final = "yangguang.camera.finding.v1"
 KITCHEN: Final = "yangguang.camera.kitchen.v1"
@@ -18,8 +19,8 @@ RECORD: Final = "yangguang.banquet.record.v1"
 ORDER: Final = "yangguang.seal.order.v1"
 
 STREAM_OF: Final = {
-    OPERATOR: REGISTRY, VILLAGE: REGISTRY, HEARTBEAT: CAMERA, FINDING: CAMERA, KITCHEN: CAMERA, RECORD: BANQUET,
-    ORDER: SEAL,
+    OPERATOR: REGISTRY, VILLAGE: REGISTRY, MEASURE: REGISTRY, HEARTBEAT: CAMERA, FINDING: CAMERA, KITCHEN: CAMERA,
+    RECORD: BANQUET, ORDER: SEAL,
 }  # fmt: skip
 
 

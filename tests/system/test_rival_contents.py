@@ -8,7 +8,18 @@ import pytest
 from tests.system.broken import dump
 from tests.system.compare import differences
 from tests.system.oracle import Oracle
-from tests.system.records import FINDING, KITCHEN, OPERATOR, ORDER, STREAM_OF, Record
+from tests.system.records import (
+    FINDING,
+    HEARTBEAT,
+    KITCHEN,
+    MEASURE,
+    OPERATOR,
+    ORDER,
+    RECORD,
+    STREAM_OF,
+    VILLAGE,
+    Record,
+)
 from tests.system.stack import Stack
 
 StackMaker = Callable[..., Stack]
@@ -27,6 +38,15 @@ _WHOLE: Final[dict[str, Json]] = {
         "delivered_at": "2025-11-20T12:00:00+08:00", "fulfilment": "delivered", "packages": 10, "sealed_packages": 9,
         "seal_state": "intact", "evidence_level": 2,
     },
+    RECORD: {
+        "banquet_id": "", "town_code": _TOWN, "venue": "home", "status": "held", "diners": 100,
+        "declared_at": "2025-11-10T12:00:00+08:00", "held_at": "2025-11-20T11:00:00+08:00", "host": {},
+    },
+    HEARTBEAT: {
+        "camera_id": "", "operator_id": "op-1", "town_code": _TOWN, "online": True, "advancing": True, "picture": "ok",
+    },
+    VILLAGE: {"village_id": "", "name": "枫桥村", "town_code": _TOWN},
+    MEASURE: {"measure_id": "", "measure": "pledge", "town_code": _TOWN, "status": "done"},
 }  # fmt: skip
 _PAIRS: Final[dict[str, tuple[str, Json, Json]]] = {
     "text": (KITCHEN, {"state": "active"}, {"state": "degraded"}),
@@ -49,6 +69,19 @@ _PAIRS: Final[dict[str, tuple[str, Json, Json]]] = {
     "extensions-text": (OPERATOR, {"extensions": {"a": "x/y"}}, {"extensions": {"a": "xZy"}}),
     "alias": (FINDING, {"finding": "MICE"}, {"finding": "NO_MASK"}),
     "alias-same": (FINDING, {"finding": "605"}, {"finding": "CHEF_HAT"}),
+    "measure": (MEASURE, {"measure": "guarantee_relation"}, {"measure": "pledge", "status": "due"}),
+    "measure-moment": (
+        MEASURE,
+        {"measure": "supervision_visit", "due_at": "2025-11-20T11:00:00Z"},
+        {"measure": "supervision_visit", "due_at": "2025-11-20T12:00:00+08:00"},
+    ),
+    "diners": (RECORD, {"diners": 100}, {"diners": 99}),
+    "samples": (RECORD, {"samples_retained": None}, {"samples_retained": False}),
+    "held-elsewhere": (RECORD, {"held_at": "2025-11-20T03:30:00Z"}, {"held_at": "2025-11-20T11:31:00+08:00"}),
+    "host": (RECORD, {"host": {"name": "赵六"}}, {"host": {"name": "钱七"}}),
+    "phone": (OPERATOR, {"person": {"phone": "13812345678"}}, {"person": {"phone": "13912345678"}}),
+    "online": (HEARTBEAT, {"online": False}, {"online": True, "advancing": False}),
+    "served": (VILLAGE, {}, {"served_by": "x-0"}),
     "confidence": (FINDING, {"confidence": 0.25}, {"confidence": 0.5}),
 }
 

@@ -1,0 +1,155 @@
+"""When a takeaway operator had a recent order: spans by hour of delivery, from which its timeline takes `ordered`."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.seal import Order
+from sinks.clickhouse.buckets import datetimes, version
+from sinks.clickhouse.client import Store
+from sinks.clickhouse.identity import Touched, in_minutes, landed_since
+from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
+from sinks.clickhouse.sql import first_minute, in_list
+
+
+class OrderedOperators(NamedTuple):
+    """Operators of the orders that have new rows, those that an order was moved away from included: `all` of them, and
+    those whose `timelines` have to be computed anew for it."""
+
+    all: frozenset[str]
+    timelines: frozenset[str]
+
+
+async def ordered_operators(store: Store, touched: Touched, horizon: int) -> OrderedOperators:
+    """The operators of new rows of orders.
+
+    An order that is new adds activity and takes none away. Where the timeline says already that the operator has recent
+    orders from before the new ones up to the horizon, it stays as it is: no rate reads it beyond (`lapsing_operators`).
+
+    :param horizon: Unix seconds; a day after the latest minute for which a rate can be asked."""
+    where = in_minutes("delivered_at", touched.places)
+    counts_from = first_minute("greatest(event_time, delivered_at)")
+    rows = await store.rows(
+        f"""SELECT orders.operator_id, orders.corrected OR orders.last > toDateTime({horizon})
+    OR (timelines.operator_id != '' AND timelines.covered > orders.first) AS changed
+FROM (
+    SELECT operator_id, max(corrected) AS corrected, min(first) AS first, max(last) AS last FROM (
+        SELECT arrayJoin(groupUniqArray(operator_id)) AS operator_id,
+            uniqExact(source, event_id, event_time, digest) > 1 OR max(NOT ({superseded_filter(Order)})) AS corrected,
+            min({counts_from}) AS first, max({counts_from}) AS last
+        FROM {raw_table(Order)}
+        WHERE {where} AND order_id IN (
+            SELECT order_id FROM {raw_table(Order)}
+            WHERE {where} AND ({landed_since(touched)} OR NOT ({superseded_filter(Order)}))
+        )
+        GROUP BY order_id
+    )
+    GROUP BY operator_id
+) AS orders
+LEFT JOIN (
+    SELECT operator_id, toDateTime(arrayMax(arrayMap(
+        span -> if(NOT span.ordered AND span.from < toDateTime({horizon}), toUnixTimestamp(span.until), 0), spans
+    ))) AS covered
+    FROM {DATABASE}.operator_timelines FINAL WHERE notEmpty(spans)
+) AS timelines USING (operator_id)"""
+    )
+    return OrderedOperators(
+        frozenset(str(operator) for operator, _ in rows), frozenset(str(operator) for operator, changed in rows if changed)
+    )
+
+
+async def lapsing_operators(store: Store, begin: int, end: int) -> frozenset[str]:
+    """Operators whose timelines say that recent orders end between these moments (Unix seconds): there may be later
+    orders that the timelines did not have to know of yet."""
+    rows = await store.rows(
+        f"SELECT operator_id FROM {DATABASE}.operator_timelines FINAL\n"
+        f"WHERE arrayExists(span -> span.ordered AND span.until > toDateTime({begin}) "
+        f"AND span.until <= toDateTime({end}), spans)"
+    )
+    return frozenset(str(row[0]) for row in rows)
+
+
+async def recompute_activity(
+    store: Store, hours: Collection[int], operators: Collection[str] | None, active_days: int
+) -> None:
+    """Writes, for these operators (None: all) and hours of delivery (Unix seconds), the minutes at which an order counts
+    as recent.
+
+    An order's event counts from the first minute after both the event and the delivery until the next event of the
+    order is known or `active_days` times 24 h after the delivery have passed."""
+    if not hours or (operators is not None and not operators):
+        return
+    listed = sorted(hours)
+    chosen = "" if operators is None else f" AND operator_id IN {in_list(operators)}"
+    lapse = first_minute(f"delivered_at + toIntervalDay({active_days})")
+    orders = (
+        f"toStartOfHour(delivered_at) IN {datetimes(listed)}\n"
+        f"                    AND delivered_at >= toDateTime64({listed[0]}, 6, 'UTC')"
+        + ("" if listed[-1] >= _LAST_HOUR else f" AND delivered_at < toDateTime64({listed[-1] + 3600}, 6, 'UTC')")
+    )
+    window = "OVER (PARTITION BY operator_id, hour ORDER BY from, until"
+    await store.execute(
+        f"""INSERT INTO {DATABASE}.order_hours
+SELECT operator_id, hour, groupArrayIf((from, until), known = 0), {version()} FROM (
+    SELECT operator_id, hour, min(from) AS from, max(until) AS until, 0 AS known FROM (
+        SELECT *, sum(opens) {window}) AS island FROM (
+            SELECT *, from > max(until) {window} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS opens FROM (
+                SELECT DISTINCT operator_id, toStartOfHour(delivered_at) AS hour,
+                    {first_minute("greatest(event_time, delivered_at)")} AS from,
+                    least({lapse}, if(next = 0, {lapse}, toDateTime(intDiv(next, 60000000) * 60 + 60))) AS until
+                FROM (
+                    SELECT order_id, operator_id, delivered_at, fulfilment, event_time,
+                        leadInFrame(toUnixTimestamp64Micro(event_time), 1, 0) OVER (
+                            PARTITION BY order_id, delivered_at ORDER BY event_time, event_id, source
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+                        ) AS next
+                    FROM {raw_table(Order)}
+                    WHERE {orders}
+                        AND {superseded_filter(Order)}
+                )
+                WHERE fulfilment IN ('delivered', 'pickup') AND from < until{chosen}
+            )
+        )
+    )
+    GROUP BY operator_id, hour, island
+    UNION ALL
+    SELECT operator_id, hour, toDateTime(0), toDateTime(0), 1 FROM {DATABASE}.order_hours
+    WHERE hour IN {datetimes(listed)}{chosen}
+)
+GROUP BY operator_id, hour"""
+    )
+
+
+_LAST_HOUR = 2**32 - 2 * 3600
+
+
+async def recent_orders(store: Store, operators: Collection[str]) -> dict[str, list[tuple[datetime, datetime]]]:
+    """Minutes [from, until) at which these operators had a recent order, joined where they touch, in order."""
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    rows = await store.rows(
+        f"""SELECT operator_id, toDateTime64(min(from), 0, 'UTC') AS start, toDateTime64(max(until), 0, 'UTC') FROM (
+    SELECT operator_id, from, until, sum(opens) OVER (PARTITION BY operator_id ORDER BY from, until) AS island FROM (
+        SELECT operator_id, from, until, from > max(until) OVER (
+            PARTITION BY operator_id ORDER BY from, until ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS opens
+        FROM (
+            SELECT operator_id, span.from AS from, span.until AS until
+            FROM {DATABASE}.order_hours FINAL ARRAY JOIN spans AS span
+            WHERE operator_id IN {in_list(operators)}
+        )
+    )
+)
+GROUP BY operator_id, island ORDER BY operator_id, start"""
+    )
+    for operator, start, end in rows:
+        sequence: list[tuple[datetime, datetime]] = found.setdefault(str(operator), [])
+        sequence.append((start, end))
+    return found
+
+
+async def order_hours(store: Store) -> Sequence[int]:
+    """All hours in which an order was delivered, Unix seconds, ascending."""
+    rows = await store.rows(
+        f"SELECT DISTINCT toUnixTimestamp(toStartOfHour(delivered_at)) AS hour\nFROM {raw_table(Order)} ORDER BY hour"
+    )
+    return [int(row[0]) for row in rows]
