@@ -1,78 +1,39 @@
-"""Settings: what the environment says, and what `yangguang.toml` says about rates and channels.
+"""Settings: what the environment says; what `yangguang.toml` says stands in `pipeline.configuration`.
 
-Every setting has one place here. Wrong keys or values are refused at start with the line and the reason.
+Wrong keys or values are refused at start with the place, the reason and the way out.
 """
 
 import os
 import re
 import secrets
 import stat
-import tomllib
-from collections.abc import Mapping
-from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas.indicators import CATALOGUE, Dated, Duration, Indicator, Minutes
+from pipeline.configuration import ChannelSettings, Configuration, IndicatorSettings, RetentionSettings, SettingsError
+from pipeline.configuration_file import read_configuration
 from sinks.clickhouse.client import Address
 from streams.app import GROUP, Options
 from streams.stall import STALL_SECONDS
 
+__all__ = [
+    "LOOPBACK",
+    "ChannelSettings",
+    "Configuration",
+    "IndicatorSettings",
+    "RetentionSettings",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "read_configuration",
+]
+
 LOOPBACK: Final = "127.0.0.1"
 Port = Annotated[int, Field(ge=1, le=65535)]
 _SECRET_MODE: Final = 0o600
-
-
-class SettingsError(Exception):
-    """A setting that cannot be used, in one sentence that says what to do."""
-
-
-class IndicatorSettings(BaseModel):
-    """What may be set of an indicator."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    target: tuple[Dated, ...] | None = None
-    recovery: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
-    for_: Minutes | None = Field(None, alias="for")
-    floor: Annotated[int, Field(strict=True, ge=0)] | None = None
-    settle: Minutes | None = None
-    alert_windows: tuple[str, ...] | None = None
-    deadline: date | None = None
-
-    def applied_to(self, indicator: Indicator) -> Indicator:
-        """The catalogue's entry with what is set here."""
-        return indicator.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
-
-
-class ChannelSettings(BaseModel):
-    """Where alerts go."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    type: Literal["console", "webhook"]
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-
-
-class Configuration(BaseModel):
-    """The file `yangguang.toml`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    lateness: Duration = timedelta(seconds=60)
-    takeaway_active_days: Annotated[int, Field(strict=True, ge=0, le=3650)] = 30
-    indicator: dict[str, IndicatorSettings] = {}
-    channel: dict[str, ChannelSettings] = {}
-
-    def catalogue(self) -> list[Indicator]:
-        """The catalogue with the settings applied."""
-        return [
-            self.indicator[code].applied_to(entry) if code in self.indicator else entry
-            for code, entry in CATALOGUE.items()
-        ]
 
 
 class Settings(BaseSettings):
@@ -158,7 +119,14 @@ class Settings(BaseSettings):
             if "YANGGUANG_CONFIG" in os.environ:
                 raise SettingsError(f"YANGGUANG_CONFIG names {self.config}, which does not exist: correct or unset it")
             return Configuration()
-        return read_configuration(self.config.read_text(encoding="utf-8"), str(self.config))
+        try:
+            text = self.config.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{self.config} cannot be read ({error.strerror}): let this user read it") from error
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise SettingsError(f"{self.config}, line {line}: is not UTF-8: save the file as UTF-8") from error
+        return read_configuration(text, str(self.config))
 
     def worker_options(self) -> Options:
         """What a worker is told."""
@@ -183,81 +151,3 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = f"YANGGUANG_{str(first['loc'][0]).upper()}"
         raise SettingsError(f"{name} is {os.environ.get(name, '')!r}: {first['msg']}") from None
-
-
-def read_configuration(text: str, name: str) -> Configuration:
-    """Parses the file's text. Raises SettingsError that names the line."""
-    try:
-        parsed = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error).replace("at end of document", f"at line {len(text.splitlines())}, the last")
-        raise SettingsError(f"{name}: {message}") from None
-    try:
-        configuration = Configuration.model_validate(parsed)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SettingsError(
-            f"{name}, line {_line(text, first['loc'])}: {_path(first['loc'])}: {_message(first)}"
-        ) from None
-    for code, entry in configuration.indicator.items():
-        line = _line(text, ("indicator", code))
-        if code not in CATALOGUE:
-            raise SettingsError(f"{name}, line {line}: there is no indicator {code}: use one of {', '.join(CATALOGUE)}")
-        for number, dated in enumerate(entry.target or ()):
-            if not CATALOGUE[code].counts and not 0 <= dated.value <= 1:
-                place = _line(text, ("indicator", code, "target", number, "value"))
-                raise SettingsError(f"{name}, line {place}: target value of {code} is a share: write 0.9 for 90 %")
-        unknown = set(entry.alert_windows or ()) - set(CATALOGUE[code].windows)
-        if unknown:
-            raise SettingsError(
-                f"{name}, line {_line(text, ('indicator', code, 'alert_windows'))}: {code} has no window "
-                f"{', '.join(sorted(unknown))}: use {', '.join(CATALOGUE[code].windows)}"
-            )
-    for channel, settings in configuration.channel.items():
-        if settings.type == "webhook" and settings.url is None:
-            raise SettingsError(f"{name}, line {_line(text, ('channel', channel))}: a webhook needs a url")
-    return configuration
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    return "the key is not known" if error["type"] == "extra_forbidden" else str(error["msg"])
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location if isinstance(part, str))
-
-
-def _line(text: str, location: tuple[int | str, ...]) -> int:
-    """The line on which the deepest part of `location` that can be found is written; 1 where nothing is.
-
-    Numbers in `location` are positions in a list: of `[[tables]]`, or of `{...}` entries in brackets."""
-    names = [part for part in location if isinstance(part, str)]
-    position = next((part for part in location if isinstance(part, int)), 0)
-    table: list[str] = []
-    seen: dict[tuple[str, ...], int] = {}
-    found = (0, 1)
-    inside = False
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := re.match(r"\s*(\[+)\s*([^\[\]{}=]+?)\s*\]", line):
-            table = here = [part.strip().strip("\"'") for part in match[2].split(".")]
-            if match[1] == "[[":
-                seen[tuple(table)] = seen.get(tuple(table), -1) + 1
-                inside = here == names[: len(here)] and seen[tuple(table)] == position
-                if not inside:
-                    continue
-        elif match := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            here = [*table, *(part.strip("\"'") for part in match[1].split("."))]
-            if tuple(table) in seen and not inside:
-                continue
-            entries = -1
-        elif "{" in line and found[0]:
-            entries += line.count("{")
-            if entries == position:
-                found = (found[0], number)
-            continue
-        else:
-            continue
-        depth = len(here) if here == names[: len(here)] else 0
-        if depth > found[0] or (depth == found[0] and inside):
-            found = (depth, number)
-    return found[1]

@@ -5,6 +5,7 @@ definition has a version with the day from which it is valid.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -28,18 +29,34 @@ Z_95: Final = 1.959963984540054
 END: Final = 2**32 - 1
 """The end of time, Unix seconds: the greatest that ClickHouse's DateTime holds."""
 
+LAST_DAY: Final = date(2099, 12, 31)
+"""The last whole year before the end of time."""
+
+
+def _day(value: object) -> date:
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = date.fromisoformat(value)
+    if isinstance(value, datetime) or not isinstance(value, date) or not ALWAYS <= value <= LAST_DAY:
+        raise ValueError(f"should be a day from {ALWAYS} to {LAST_DAY} without a time, such as 2027-01-01")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day in Asia/Shanghai. Pydantic alone would take midnights and Unix seconds for days too."""
+
 
 class Dated(BaseModel, Generic[Value]):
     """A value that is valid from a day (Asia/Shanghai) until the next entry's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    from_: date = Field(alias="from")
+    from_: Day = Field(alias="from")
     value: Value
 
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Floor = Annotated[int, Field(strict=True, ge=0)]
+Floor = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 
 
 def always(value: object) -> object:
@@ -57,6 +74,12 @@ def valid_on(entries: Iterable[Dated[Value]], day: date) -> Value | None:
     """The value that is valid on that day (Asia/Shanghai), or None before the first."""
     valid = [one for one in entries if one.from_ <= day]
     return max(valid, key=lambda one: one.from_).value if valid else None
+
+
+def followed_by(entries: Sequence[Dated[Value]], later: Sequence[Dated[Value]]) -> tuple[Dated[Value], ...]:
+    """`later`, and until its first day `entries`."""
+    first = min((one.from_ for one in later), default=date.max)
+    return (*(one for one in entries if one.from_ < first), *later)
 
 
 class Definition(BaseModel):
@@ -86,7 +109,8 @@ class Indicator(BaseModel):
     """One rate or count.
 
     `where`, `numerator` and `unknown` are SQL conditions over the fields of `relation`; a unit that meets `where` is in
-    the denominator. A word in braces is a parameter: a duration (in seconds) or a number that has a value from a day on.
+    the denominator. A word in braces is a parameter: a duration (in seconds) or a number, each valid from a day on.
+    `configured` has the values of parameters that are set locally; until the first of them those of `parameters` hold.
     `counts` tells a number of units from a share of them. `former` holds the definitions of earlier days."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -169,18 +193,26 @@ class Indicator(BaseModel):
         """The least denominator that is judged on that day (Asia/Shanghai); 0 before any was set."""
         return valid_on(self.floor, day) or 0
 
+    @property
+    def values(self) -> dict[str, tuple[Dated[Any], ...]]:
+        """The parameters' values: the catalogue's own until the first day that is configured, then those."""
+        return {name: followed_by(own, self.configured.get(name, ())) for name, own in self.parameters.items()}
+
     def phases(self) -> list[Phase]:
-        """The spans of time in which its definition and parameters do not change, the oldest first, without gaps."""
-        values = {**self.parameters, **self.configured}
+        """The spans of time in which its definition and parameters do not change, the oldest first, without gaps.
+
+        The version names the parameters that are set locally."""
+        values = self.values
         definitions = self.definitions
         days = {one.from_ for one in definitions} | {one.from_ for several in values.values() for one in several}
         found: list[Phase] = []
         for day in sorted(days):
-            known = ([one for one in definitions if one.from_ <= day] or definitions)[-1]
+            known = ([one for one in definitions if one.from_ <= day] or definitions[:1])[-1]
             words = {name: _sql(_value_on(several, day)) for name, several in values.items()}
-            local = [f"{name}={words[name]}" for name in sorted(self.configured)]
+            local = [name for name in sorted(values) if valid_on(self.configured.get(name, ()), day) is not None]
             conditions = (text.format(**words) for text in (known.where, known.numerator, known.unknown))
-            phase = Phase(_midnight(day), END, ", ".join([known.version, *local]), *conditions)
+            version = ", ".join([known.version, *(f"{name}={words[name]}" for name in local)])
+            phase = Phase(_midnight(day), END, version, *conditions)
             if found and found[-1][2:] == phase[2:]:
                 continue
             if found:

@@ -107,9 +107,9 @@ INDICATORS: Final = (
         relation="camera_slots",
         where="status = 'active'",
         numerator="online AND advancing AND picture IN ('ok', 'blurred')",
-        words="Slots of 5 minutes in which a camera sent a healthy heartbeat (online, stream advancing, picture neither "
-        "black, covered nor frozen), of all slots that begin in the business hours of its active operator, from the "
-        "slot after the camera's first heartbeat on.",
+        words="Slots of 5 minutes in which a camera sent a healthy heartbeat (online, stream advancing, picture "
+        "neither black, covered nor frozen), of all slots that begin in the business hours of its active operator, "
+        "from the slot after the camera's first heartbeat on.",
         assumption="Target, slot and what is healthy are local; GB/T 28181 asks for a keepalive every 60 s.",
         target=_target(0.95),
         local_target=True,
@@ -309,8 +309,8 @@ INDICATORS: Final = (
         name_en="Rural banquets with a certified cook",
         numerator="cook_trained AND cook_healthy",
         unknown="isNull(cook_id)",
-        words="Banquets whose cook's training and health certificates cover the day of the meal, of all of at least 100 "
-        "diners that are not draft or cancelled. Unknown: no cook is named.",
+        words="Banquets whose cook's training and health certificates cover the day of the meal, of all of at least "
+        "100 diners that are not draft or cancelled. Unknown: no cook is named.",
         assumption=f"{_TIER} The target is local.",
     ),
     _banquet(

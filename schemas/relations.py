@@ -17,7 +17,9 @@ from schemas.registry import Operator, Village
 from schemas.seal import Order
 
 Kind = Literal["stock", "flow", "availability"]
-RelationName = Literal["operators", "villages", "duties", "orders", "banquets", "findings", "duties_due", "camera_slots"]
+RelationName = Literal[
+    "operators", "villages", "duties", "orders", "banquets", "findings", "duties_due", "camera_slots"
+]
 
 _WORD: Final = re.compile(r"'[^']*'|\b[a-z_]+\b")
 
@@ -129,8 +131,8 @@ RELATIONS: Final[Mapping[str, Relation]] = {
 }  # fmt: skip
 """By name.
 
-- operators: `certified`, `trained`, `healthy` tell whether a certificate is valid on the day; `kitchen` is the kitchen's
-  state, empty without any kitchen event; `ordered` whether an order is recent enough.
+- operators: `certified`, `trained`, `healthy` tell whether a certificate is valid on the day; `kitchen` is the
+  kitchen's state, empty without any kitchen event; `ordered` whether an order is recent enough.
 - villages: `served` tells whether `served_by` names an active caring canteen.
 - banquets: `cook_trained`, `cook_healthy` tell whether the cook's certificates cover the day of the meal.
 - camera_slots: the condition of the numerator speaks of heartbeats, of which one in a slot has to meet it; that of the

@@ -6,7 +6,7 @@ whose events are landed but not yet aggregated.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -22,6 +22,7 @@ from sinks.clickhouse import progress as marks
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.identity import Touched, settle_identities
 from sinks.clickhouse.progress import PartitionProgress
+from sinks.clickhouse.retention import drop_older, floor_at
 from streams.land import Landed
 from streams.rebuild import adopt
 from streams.recompute import Recomputer, portions
@@ -84,16 +85,25 @@ class Aggregator:
 
     :param catalogue: indicators with the configuration applied.
     :param active_days: days for which an order makes a takeaway operator active; 0 does not ask for orders.
+    :param kept: for how long raw rows are kept, of the event types that are not kept for ever.
     """
 
     def __init__(
-        self, store: Store, extents: Extents, clock: Clock, catalogue: Iterable[Indicator], active_days: int
+        self,
+        store: Store,
+        extents: Extents,
+        clock: Clock,
+        catalogue: Iterable[Indicator],
+        active_days: int,
+        kept: Mapping[type[EventData], timedelta] | None = None,
     ) -> None:
         self._store = store
         self._extents = extents
         self._clock = clock
         self._catalogue = list(catalogue)
         self._active_days = active_days
+        self._kept = kept or {}
+        self._dropped: set[tuple[type[EventData], datetime]] = set()
         self._recompute = Recomputer(store, self._catalogue, active_days)
 
     async def adopt_settings(self) -> None:
@@ -167,4 +177,16 @@ class Aggregator:
                 await self._recompute.pass_time(stream, mark)
             await marks.write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)
             await self._recompute.passed(moved)
+            await self._drop_older(moved)
         return moved
+
+    async def _drop_older(self, moved: Mapping[str, datetime]) -> None:
+        """Drops raw rows that are older than they have to be kept, once a month of the stream's watermark."""
+        for model, kept in self._kept.items():
+            if model.stream in moved:
+                clock = moved[model.stream]
+                month = model, floor_at(clock, kept)
+                if month not in self._dropped:
+                    if dropped := await drop_older(self._store, model, clock, kept):
+                        log.info("raw rows of %s are dropped: partitions %s", model.type, ", ".join(dropped))
+                    self._dropped.add(month)

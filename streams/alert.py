@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from schemas.indicators import Indicator
+from schemas.indicator import SHANGHAI, Indicator
 from schemas.places import place_label
 from sinks.clickhouse import alerts
 from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.rates import scope_ids
 from streams.alert_machine import AlertState, Rule, Value, alert_id, breaches, step, transition_id
-from streams.timeline import SHANGHAI
 from streams.watermark import as_of
 
 log: Final = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def rule_at(indicator: Indicator, minute: datetime) -> Rule:
         None if waits else indicator.target_on(day),
         indicator.recovery_on(day),
         indicator.comparator or ">=",
-        indicator.floor,
+        indicator.floor_on(day),
         int(indicator.for_.total_seconds()) // 60,
         indicator.kind == "flow",
         indicator.counts,

@@ -12,7 +12,7 @@ from datetime import datetime
 from math import sqrt
 from typing import Literal, NamedTuple
 
-from schemas.indicators import Z_95
+from schemas.indicator import Z_95
 
 State = Literal["ok", "pending", "firing", "resolved"]
 

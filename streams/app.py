@@ -41,6 +41,9 @@ class Options(NamedTuple):
     """`wall` or `event`."""
     lateness: timedelta = timedelta(seconds=60)
     takeaway_active_days: int = 30
+    heartbeats_kept: timedelta | None = None
+    """For how long raw heartbeats are kept; None for ever."""
+    orders_kept: timedelta | None = None
     group: str = GROUP
     home: str = ".yangguang"
 

@@ -1,7 +1,7 @@
 """Rebuild: computes stored aggregates anew from the raw tables, whole or in part, while the pipeline runs.
 
-The pipeline and a rebuild write the same pure functions of the same raw rows, and of two computations the one that began
-later wins, so neither can spoil the other. What raw rows no longer support stays as it is.
+The pipeline and a rebuild write the same pure functions of the same raw rows, and of two computations the one that
+began later wins, so neither can spoil the other. What raw rows no longer support stays as it is.
 """
 
 import logging
@@ -11,12 +11,10 @@ from typing import Final, NamedTuple
 from schemas.camera import Heartbeat
 from schemas.catalogue import MODELS
 from schemas.indicator import END, Indicator
-from schemas.measure import Measure
-from schemas.registry import Operator, Village
 from schemas.relations import RELATIONS, RelationName
 from sinks.clickhouse import activity, buckets, slots, timelines
 from sinks.clickhouse.client import Store
-from sinks.clickhouse.computed import COMPUTED_AS, LAYOUT, computed_as
+from sinks.clickhouse.computed import COMPUTED_AS, computed_as
 from sinks.clickhouse.identity import settle_all_identities
 from sinks.clickhouse.progress import read_floors, read_settings, read_watermarks, write_settings
 from sinks.clickhouse.rates import by_relation, of_kind
@@ -86,8 +84,7 @@ class Rebuilder:
             for number, portion in enumerate(hours, 1):
                 await self._recompute.activity(portion, None)
                 yield Step("hours of orders", number, len(hours))
-        model = {"operators": Operator, "villages": Village, "duties": Measure}[relation]
-        entities = list(portions(await timelines.all_entities(self._store, model)))
+        entities = list(portions(await timelines.all_entities(self._store, RELATIONS[relation].model)))
         for number, several in enumerate(entities, 1):
             await self._timelines(relation, several)
             yield Step(f"timelines of {relation}", number, len(entities))
@@ -125,19 +122,16 @@ class Rebuilder:
 async def adopt(store: Store, catalogue: Sequence[Indicator], active_days: int) -> None:
     """Rebuilds what was computed by a layout, settings or definitions that are others now, and remembers these."""
     stored = await read_settings(store)
-    wanted = {COMPUTED_AS + one.code: computed_as(one) for one in catalogue if one.kind != "stock"}
-    wanted |= {_ACTIVE_DAYS: str(active_days), "layout": LAYOUT}
+    wanted = {COMPUTED_AS + one.code: computed_as(one) for one in catalogue}
+    wanted[_ACTIVE_DAYS] = str(active_days)
     changed = {name for name, value in wanted.items() if stored.get(name) != value}
     if not changed:
         return
     if stored:
-        whole = stored.get("layout") != LAYOUT
-        stock = whole or _ACTIVE_DAYS in changed
-        entries = [
-            one
-            for one in catalogue
-            if whole or COMPUTED_AS + one.code in changed or (stock and one.relation == "operators")
-        ]
+        stale = {one.relation for one in catalogue if one.kind == "stock" and COMPUTED_AS + one.code in changed}
+        if _ACTIVE_DAYS in changed:
+            stale.add("operators")
+        entries = [one for one in catalogue if COMPUTED_AS + one.code in changed or one.relation in stale]
         names = ", ".join(sorted(one.removeprefix(COMPUTED_AS) for one in changed))
         log.warning("stored rates were computed otherwise (%s): they are computed anew, which takes a while", names)
         async for step in Rebuilder(store, entries, active_days).run(identities=False):

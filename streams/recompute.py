@@ -47,8 +47,8 @@ def hours_of(minutes: Collection[int]) -> set[int]:
 class Recomputer:
     """Recomputes.
 
-    `watermarks` are those that were written last, by stream; `floors` say from which moment on (Unix seconds) the raw rows
-    of a model are all there: what is older is not computed anew, as it could only be lost.
+    `watermarks` are those that were written last, by stream; `floors` say from which moment on (Unix seconds) the raw
+    rows of a model are all there: what is older is not computed anew, as it could only be lost.
 
     :param catalogue: indicators with the configuration applied.
     :param active_days: days for which an order makes a takeaway operator active; 0 does not ask for orders.
@@ -202,9 +202,7 @@ class Recomputer:
         condensed = self._mark(Heartbeat) // HOUR * HOUR
         for portion in portions(cameras):
             heads = await slots.heads(self._store, portion, condensed)
-            openings = await slots.openings(
-                self._store, self._cameras, {head.operator_id for head in heads.values()}
-            )
+            openings = await slots.openings(self._store, self._cameras, {head.operator_id for head in heads.values()})
             stored = await slots.read_bindings(self._store, portion)
             changed: dict[tuple[str, str], Binding] = {}
             for one in self._cameras:

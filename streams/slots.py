@@ -13,7 +13,7 @@ CLOSED: Final = (0,) * 24
 
 
 def open_slots(open_hours: Iterable[Sequence[str]]) -> tuple[int, ...]:
-    """For each hour of the day a bit for each slot of 5 minutes that begins in the business hours, the first the lowest.
+    """For each hour of the day a bit for each slot of 5 minutes that begins in business hours, the first the lowest.
 
     :param open_hours: (from, to) as HH:MM in Asia/Shanghai; `to` before `from` passes midnight, equal is 24 hours."""
     spans = [(_minutes(begin), _minutes(end)) for begin, end in open_hours]
@@ -30,7 +30,8 @@ def _minutes(text: str) -> int:
 
 def _is_open(spans: Iterable[tuple[int, int]], minute: int) -> bool:
     return any(
-        begin <= minute < end if begin < end else begin == end or minute >= begin or minute < end for begin, end in spans
+        begin <= minute < end if begin < end else begin == end or minute >= begin or minute < end
+        for begin, end in spans
     )
 
 

@@ -5,10 +5,11 @@ import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from schemas.catalogue import AGGREGATED_TOPIC, ALERTS_TOPIC, LANDED_TOPIC, REJECTED_TOPIC, STREAMS
@@ -17,8 +18,8 @@ from streams.stall import Position
 log: Final = logging.getLogger(__name__)
 
 _DAY_MS: Final = 86_400_000
-REJECTED_RETENTION_DAYS: Final = 30
-"""Raw bytes of rejected events are personal data: they are kept this long and nowhere else."""
+REJECTED_KEPT: Final = timedelta(days=30)
+"""Raw bytes of rejected events are personal data: they are kept this long at most, and nowhere else."""
 
 
 REJECTED_MAX_BYTES: Final = 16 * 2**20
@@ -28,7 +29,7 @@ WORKER_TOPICS: Final = (*STREAMS, REJECTED_TOPIC, LANDED_TOPIC, AGGREGATED_TOPIC
 """What the workers' group reads."""
 
 
-def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
+def wanted_topics(partitions: int, replication: int, rejected_kept: timedelta = REJECTED_KEPT) -> list[NewTopic]:
     """All topics of the pipeline. `landed` has one partition a stream, so that each stream has one owner at a time."""
 
     def topic(name: str, count: int, **config: Any) -> NewTopic:
@@ -44,7 +45,7 @@ def wanted_topics(partitions: int, replication: int) -> list[NewTopic]:
         topic(
             REJECTED_TOPIC,
             1,
-            retention_ms=REJECTED_RETENTION_DAYS * _DAY_MS,
+            retention_ms=_milliseconds(rejected_kept),
             max_message_bytes=REJECTED_MAX_BYTES,
         ),
         topic(LANDED_TOPIC, len(STREAMS), retention_ms=7 * _DAY_MS),
@@ -63,8 +64,18 @@ def group_members(servers: str, group: str) -> set[str]:
         admin.close()
 
 
-def ensure_topics(servers: str, partitions: int = 4, replication: int = 1, patience: float = 60.0) -> list[str]:
-    """Makes the topics that are missing and returns their names.
+def _milliseconds(length: timedelta) -> int:
+    return int(length / timedelta(milliseconds=1))
+
+
+def ensure_topics(
+    servers: str,
+    partitions: int = 4,
+    replication: int = 1,
+    patience: float = 60.0,
+    rejected_kept: timedelta = REJECTED_KEPT,
+) -> list[str]:
+    """Makes the topics that are missing and returns their names; sets for how long raw bytes of rejected events stay.
 
     Waits up to `patience` seconds for Kafka; raises KafkaError after that."""
     deadline = time.monotonic() + patience
@@ -79,12 +90,14 @@ def ensure_topics(servers: str, partitions: int = 4, replication: int = 1, patie
             time.sleep(1)
     try:
         present = set(admin.list_topics())
-        missing = [one for one in wanted_topics(partitions, replication) if one.name not in present]
+        missing = [one for one in wanted_topics(partitions, replication, rejected_kept) if one.name not in present]
         if missing:
             try:
                 admin.create_topics(missing)
             except TopicAlreadyExistsError:
                 log.info("another process has just made the topics")
+        kept = {"retention.ms": str(_milliseconds(rejected_kept))}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED_TOPIC, kept)])
         return [one.name for one in missing]
     finally:
         admin.close()

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import orjson
@@ -14,9 +15,12 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 from faust.types import Message
 
+from schemas.camera import Heartbeat
 from schemas.catalogue import AGGREGATED_TOPIC, ALERTS_TOPIC, LANDED_TOPIC, REJECTED_TOPIC, STREAMS
-from schemas.indicators import Indicator
+from schemas.event import EventData
+from schemas.indicator import Indicator
 from schemas.personal import Tokeniser
+from schemas.seal import Order
 from sinks.clickhouse.client import BACKOFF_FIRST_SECONDS, BACKOFF_MAX_SECONDS, Store
 from sinks.clickhouse.rejected import record_rejected
 from streams.aggregate import Aggregator, Clock
@@ -78,7 +82,18 @@ class _Stages:
                 self._landing = Landing(Gatherer(), lander, self._app.lists.landed)
                 self._offsets = Offsets(self._options.kafka)
                 clock = Clock(self._options.clock, self._options.lateness)
-                self._aggregator = Aggregator(store, self._offsets.extents, clock, self._options.takeaway_active_days)
+                kept: dict[type[EventData], timedelta | None] = {
+                    Heartbeat: self._options.heartbeats_kept,
+                    Order: self._options.orders_kept,
+                }
+                self._aggregator = Aggregator(
+                    store,
+                    self._offsets.extents,
+                    clock,
+                    self._catalogue,
+                    self._options.takeaway_active_days,
+                    {model: length for model, length in kept.items() if length is not None},
+                )
                 self._alerter = Alerter(
                     store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
                 )

@@ -33,7 +33,12 @@ def worker(name: str) -> None:
     settings = load_settings()
     options = settings.worker_options()
     catalogue = settings.configuration().catalogue()
-    ensure_topics(settings.servers, settings.partitions, settings.replication)
+    ensure_topics(
+        settings.servers,
+        settings.partitions,
+        settings.replication,
+        rejected_kept=settings.configuration().retention.rejected,
+    )
     _run(create_worker(options, catalogue, name))
 
 
@@ -42,7 +47,12 @@ def worker(name: str) -> None:
 def notifier(name: str) -> None:
     """Run the notifier: it delivers what fires and what resolves to the channels of yangguang.toml."""
     settings = load_settings()
-    ensure_topics(settings.servers, settings.partitions, settings.replication)
+    ensure_topics(
+        settings.servers,
+        settings.partitions,
+        settings.replication,
+        rejected_kept=settings.configuration().retention.rejected,
+    )
     _run(create_notifier(settings.worker_options(), channels(settings), name))
 
 

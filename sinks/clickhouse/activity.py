@@ -54,7 +54,8 @@ LEFT JOIN (
 ) AS timelines USING (operator_id)"""
     )
     return OrderedOperators(
-        frozenset(str(operator) for operator, _ in rows), frozenset(str(operator) for operator, changed in rows if changed)
+        frozenset(str(operator) for operator, _ in rows),
+        frozenset(str(operator) for operator, changed in rows if changed),
     )
 
 
@@ -72,8 +73,7 @@ async def lapsing_operators(store: Store, begin: int, end: int) -> frozenset[str
 async def recompute_activity(
     store: Store, hours: Collection[int], operators: Collection[str] | None, active_days: int
 ) -> None:
-    """Writes, for these operators (None: all) and hours of delivery (Unix seconds), the minutes at which an order counts
-    as recent.
+    """Writes, for these operators (None: all) and hours of delivery (Unix seconds), when an order counts as recent.
 
     An order's event counts from the first minute after both the event and the delivery until the next event of the
     order is known or `active_days` times 24 h after the delivery have passed."""

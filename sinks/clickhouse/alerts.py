@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from schemas.indicators import Indicator, window_length
+from schemas.durations import window_length
+from schemas.indicator import Indicator
 from sinks.clickhouse.client import Store, now
-from sinks.clickhouse.rates import spans_of, spread
+from sinks.clickhouse.rates import VALUES, WIDTHS, spread, stock_parts
 from sinks.clickhouse.raw import DATABASE
 
 LOG_COLUMNS: Final = (
@@ -71,9 +72,7 @@ async def series(store: Store, indicator: Indicator, first: datetime, last: date
     """The numbers of every place and alert window at every minute of as_of from `first` to `last`, as changes: a place
     that is absent at `first` has nothing yet."""
     start, end = int(first.timestamp()), int(last.timestamp())
-    changes = (
-        _flow_changes(indicator, start, end) if indicator.kind == "flow" else _stock_changes(indicator, start, end)
-    )
+    changes = (_stock_changes if indicator.kind == "stock" else _bucket_changes)(indicator, start, end)
     order = "OVER (PARTITION BY scope, scope_id, window ORDER BY minute)"
     sums = ", ".join(f"toUInt64(sum(d_{one}) {order})" for one in ("numerator", "denominator", "unknown"))
     rows = await store.rows(
@@ -94,17 +93,18 @@ ORDER BY minute"""
     ]
 
 
-def _flow_changes(indicator: Indicator, start: int, end: int) -> str:
-    """A bucket enters a window when as_of has passed its minute and the settle time, and leaves it a window later."""
-    settle = int(indicator.settle.total_seconds())
+def _bucket_changes(indicator: Indicator, start: int, end: int) -> str:
+    """A bucket enters a window when as_of has passed it and the settle time, and leaves it when the window begins later
+    than the bucket."""
+    settle, width = int(indicator.settle.total_seconds()), WIDTHS[indicator.kind]
     parts = []
     for window in indicator.alert_windows:
         length = int(window_length(window).total_seconds())
+        changes = ", ".join(f"edge.2 * toInt64({one}) AS d_{one[0]}" for one in VALUES)
         parts.append(
-            f"""SELECT place.1 AS scope, place.2 AS scope_id, '{window}' AS window, edge.1 AS at,
-            edge.2 * toInt64(numerator) AS d_n, edge.2 * toInt64(denominator) AS d_d, edge.2 * toInt64(unknown) AS d_u
+            f"""SELECT place.1 AS scope, place.2 AS scope_id, '{window}' AS window, edge.1 AS at, {changes}
         FROM {DATABASE}.flow_minutes FINAL
-        ARRAY JOIN [(minute + {settle + 60}, 1), (minute + {settle + 60 + length}, -1)] AS edge
+        ARRAY JOIN [(minute + {settle + width}, 1), (minute + {settle + 60 + length}, -1)] AS edge
         ARRAY JOIN {spread("[platform]")} AS place
         WHERE indicator = '{indicator.code}' AND minute >= toDateTime({start - settle - length})
             AND minute < toDateTime({end - settle})"""
@@ -113,13 +113,12 @@ def _flow_changes(indicator: Indicator, start: int, end: int) -> str:
 
 
 def _stock_changes(indicator: Indicator, start: int, end: int) -> str:
-    return f"""SELECT scope, scope_id, 'now' AS window, edge.1 AS at, edge.2 * numerator AS d_n,
-            edge.2 * denominator AS d_d, edge.2 * unknown AS d_u
-        FROM (
-            {spans_of([indicator])}
-        )
-        ARRAY JOIN [(from, 1), (until, -1)] AS edge
-        WHERE until > toDateTime({start}) AND from <= toDateTime({end})"""
+    wanted = f"span.until > toDateTime({start}) AND span.from <= toDateTime({end})"
+    changes = ", ".join(f"edge.2 * {one} AS d_{one[0]}" for one in VALUES)
+    return f"""SELECT scope, scope_id, 'now' AS window, edge.1 AS at, {changes}
+        FROM ({stock_parts(wanted)})
+        ARRAY JOIN [(begin, 1), (end, -1)] AS edge
+        WHERE indicator = '{indicator.code}'"""
 
 
 async def last_states(store: Store) -> list[dict[str, Any]]:

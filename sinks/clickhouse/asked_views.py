@@ -15,7 +15,7 @@ from schemas.measure import Measure
 from schemas.registry import Operator, Village
 from schemas.relations import RELATIONS, RelationName
 from sinks.clickhouse.catalogue_views import LATEST
-from sinks.clickhouse.rate_views import RATE, RATE_COLUMNS, PLACE_COLUMNS, WITH_MARKS, as_of_of
+from sinks.clickhouse.rate_views import PLACE_COLUMNS, RATE, RATE_COLUMNS, WITH_MARKS, as_of_of
 from sinks.clickhouse.rates import VALUES, WIDTHS, by_relation, contributions, of_kind, spread, stock_parts
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import create_view, in_list
@@ -67,7 +67,9 @@ _WHY_COLUMNS: Final = (
     TableColumn("town_code", "String", "Town in which it counts"),
     TableColumn("minute", "DateTime64(0, 'Asia/Shanghai')", "Minute by which it counts; stock: the moment asked for"),
     TableColumn("numerator", "UInt64", "1 where it is in the numerator; of a camera its healthy slots"),
-    TableColumn("denominator", "UInt64", "1 where it is in the denominator, 0 for a count; of a camera its expected slots"),
+    TableColumn(
+        "denominator", "UInt64", "1 where it is in the denominator, 0 for a count; of a camera its expected slots"
+    ),
     TableColumn("unknown", "UInt64", "1 where too little is known of it"),
     TableColumn("events", EVENTS_TYPE, "The events that decide what it is"),
 )
@@ -124,16 +126,18 @@ def _why_stock(relation: RelationName, indicators: Sequence[Indicator]) -> str:
     """What holds is read off the spans; the deciding events are looked up among the raw rows before the moment."""
     records = "\n    UNION ALL\n    ".join(
         f"SELECT {model.entity} AS unit_id, {event_tuple(model, 'record', 1)} AS event FROM (\n"
-        f"        SELECT {model.entity}, argMax((event_time, event_id, source), {KEY}) AS record FROM {raw_table(model)}\n"
-        f"        WHERE {_asked(indicators)} AND event_time < {_AT} AND {superseded_filter(model)} GROUP BY {model.entity}\n"
+        f"        SELECT {model.entity}, argMax((event_time, event_id, source), {KEY}) AS record\n"
+        f"        FROM {raw_table(model)}\n"
+        f"        WHERE {_asked(indicators)} AND event_time < {_AT} AND {superseded_filter(model)}\n"
+        f"        GROUP BY {model.entity}\n"
         f"    )"
         for model in _DECIDING[relation]
     )
     if relation == "villages":
         records += f"\n    UNION ALL\n    {_canteens(indicators)}"
     wanted = f"{_asked(indicators)} AND span.from <= {_AT} AND span.until > {_AT}"
-    return f"""SELECT unit_id, town_code, toDateTime64({_AT}, 0, 'Asia/Shanghai') AS minute, toUInt64(numerator) AS numerator,
-    toUInt64(denominator) AS denominator, toUInt64(unknown) AS unknown, events
+    return f"""SELECT unit_id, town_code, toDateTime64({_AT}, 0, 'Asia/Shanghai') AS minute,
+    toUInt64(numerator) AS numerator, toUInt64(denominator) AS denominator, toUInt64(unknown) AS unknown, events
 FROM ({stock_parts(wanted, ", unit_id, town_code")}) AS units
 INNER JOIN (
     SELECT unit_id, groupArray(event) AS events FROM (
@@ -169,7 +173,8 @@ def _why_slots(indicators: Sequence[Indicator]) -> str:
     camera = raw_table(Heartbeat)
     event = "(event_time, event_id, toString(source))"
     return f"""SELECT unit_id, town_code, toDateTime64({_AT}, 0, 'Asia/Shanghai') AS minute,
-    sum(bitCount(bitAnd(expected, healthy))) AS numerator, sum(bitCount(expected)) AS denominator, toUInt64(0) AS unknown,
+    sum(bitCount(bitAnd(expected, healthy))) AS numerator, sum(bitCount(expected)) AS denominator,
+    toUInt64(0) AS unknown,
     [{event_tuple(Heartbeat, "any(current)", 1)}] AS events
 FROM (
     SELECT camera_id AS unit_id, toString(town_code) AS town_code, toDateTime(second) AS hour,

@@ -17,8 +17,8 @@ from sinks.clickhouse.raw import DATABASE
 _COLUMNS: Final = (
     "code", "name_zh", "name_en", "clause", "kind", "unit", "streams", "counts", "words", "assumption", "sql_where",
     "sql_numerator", "sql_unknown", "parameters", "comparator", "targets", "local_target", "recoveries", "deadline",
-    "windows", "lengths", "width", "settle", "silence", "scopes", "places", "floors", "for_seconds", "alert_windows", "definition", "definition_from", "phases",
-    "computed_as", "synced_at",
+    "windows", "lengths", "width", "settle", "silence", "scopes", "places", "floors", "for_seconds", "alert_windows",
+    "definition", "definition_from", "phases", "computed_as", "synced_at",
 )  # fmt: skip
 
 
@@ -36,11 +36,10 @@ def _silence(one: Indicator) -> tuple[int, int, int]:
 
 
 def _row(one: Indicator) -> list[Any]:
-    parameters = {**one.parameters, **one.configured}
     return [
         one.code, one.name_zh, one.name_en, one.clause, one.kind, one.units.unit, list(one.streams), one.counts,
         one.words, one.assumption, one.where, one.numerator, one.unknown,
-        [(name, dated.from_, _number(dated.value)) for name, several in parameters.items() for dated in several],
+        [(name, dated.from_, _number(dated.value)) for name, several in one.values.items() for dated in several],
         one.comparator or "", _dated(one.target), one.local_target, _dated(one.recovery), one.deadline,
         list(one.windows), [int(window_length(window).total_seconds()) for window in one.windows], WIDTHS[one.kind],
         int(one.settle.total_seconds()), _silence(one), list(one.scopes), scope_ids(one), _dated(one.floor),

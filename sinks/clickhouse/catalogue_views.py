@@ -37,7 +37,9 @@ _ENTRY: Final = (
     TableColumn("targets", _DATED.format(kind="Float64"), "Targets by the day from which they are valid"),
     TableColumn("local_target", "Bool", "The target is a local setting, not the document's"),
     TableColumn(
-        "recoveries", _DATED.format(kind="Float64"), "Recovery levels that are set, by the day from which they are valid"
+        "recoveries",
+        _DATED.format(kind="Float64"),
+        "Recovery levels that are set, by the day from which they are valid",
     ),
     TableColumn("deadline", "Nullable(Date32)", "Day by which the target is to be reached"),
     TableColumn("windows", "Array(String)", "Windows"),
@@ -53,7 +55,7 @@ _ENTRY: Final = (
 
 def _marks() -> str:
     """Each indicator's as_of: the least watermark of its streams, cut to the minute; NULL while a stream has none."""
-    return f"""SELECT indicator, as_of, window_end, stale, error, silence,
+    return f"""SELECT indicator, as_of, window_end, stale, error, width, silence,
     ifNull(registry_time < as_of - silence.seconds, 1) AS registry_silent,
     if(isNull(as_of) OR width = 0, [], arrayPushBack(
         arrayMap((w, length) -> (w, toUInt32(end - length), toUInt32(end)), windows, lengths),
@@ -72,7 +74,8 @@ FROM (
 _WITH: Final = f"""WITH
     (SELECT max(clock) FROM {DATABASE}.watermarks FINAL) AS clock_now,
     (SELECT mapFromArrays(groupArray(stream), groupArray((
-        watermark, toUInt8(ifNull(if(mode = 'event', clock_now, now64(6)) - watermark > lateness + {STALE_AFTER_SECONDS}, 0))
+        watermark,
+        toUInt8(ifNull(if(mode = 'event', clock_now, now64(6)) - watermark > lateness + {STALE_AFTER_SECONDS}, 0))
     ))) FROM {DATABASE}.watermarks FINAL) AS marks,
     (SELECT maxIf(max_time, stream = 'yangguang.registry') FROM {DATABASE}.progress FINAL) AS registry_time,
     (SELECT mapFromArrays(groupArray(name), groupArray(value)) FROM {DATABASE}.settings FINAL) AS settings
@@ -88,6 +91,7 @@ def views() -> dict[str, str]:
         TableColumn("window_end", moment, "as_of less the time that evidence needs"),
         TableColumn("stale", "UInt8", "The watermark is late"),
         TableColumn("error", "UInt8", "The stored numbers were not computed by the definition that is shown"),
+        TableColumn("width", "UInt32", "Seconds that a bucket covers, 0 for stock"),
         TableColumn("silence", "Tuple(seconds UInt32, from_hour UInt8, until_hour UInt8)", "When nothing is no data"),
         TableColumn("registry_silent", "UInt8", "The registry says nothing for longer than that"),
         TableColumn(

@@ -95,4 +95,3 @@ async def superseded_entities(store: Store, model: type[EventData], places: Coll
         f"    (SELECT source, id, time, digest FROM {DATABASE}.superseded WHERE type = '{model.type}')"
     )
     return frozenset(str(row[0]) for row in rows)
-

@@ -67,7 +67,7 @@ async def read_floors(store: Store) -> dict[str, int]:
 
 
 async def write_floor(store: Store, event_type: str, floor: int) -> None:
-    """Remembers a floor. It is written before rows are dropped, so that nothing is computed from what is left of them."""
+    """Remembers a floor. It is written before rows are dropped: nothing may be computed from what is left of them."""
     await write_settings(store, {_FLOOR + event_type: str(floor)})
 
 

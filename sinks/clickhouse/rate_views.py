@@ -27,14 +27,15 @@ PLACE_COLUMNS: Final = (
 RATE: Final = "multiIf(counts, toFloat64(numerator), denominator = 0, NULL, numerator / denominator)"
 
 WITH_MARKS: Final = f"""WITH (
-    SELECT groupArray((indicator, as_of, window_end, stale, error, ranges, silence, registry_silent))
+    SELECT groupArray((indicator, as_of, window_end, stale, error, ranges, silence, registry_silent, width))
     FROM {DATABASE}.indicator_marks
 ) AS marks
 """
 """Before a view's SELECT: all marks as one array, so that they are asked for once however often they are used."""
 
-MARK_ROWS: Final = """SELECT mark.1 AS indicator, mark.2 AS as_of, mark.3 AS window_end, mark.4 AS stale, mark.5 AS error,
-        mark.6 AS ranges, mark.7 AS silence, mark.8 AS registry_silent FROM (SELECT arrayJoin(marks) AS mark)"""
+MARK_ROWS: Final = """SELECT mark.1 AS indicator, mark.2 AS as_of, mark.3 AS window_end, mark.4 AS stale,
+        mark.5 AS error, mark.6 AS ranges, mark.7 AS silence, mark.8 AS registry_silent, mark.9 AS bucket
+    FROM (SELECT arrayJoin(marks) AS mark)"""
 _EARLIEST: Final = "arrayMin(arrayMap(mark -> ifNull(mark.2, toDateTime(4294967295, 'UTC')), marks))"
 _LATEST_MARK: Final = "arrayMax(arrayMap(mark -> ifNull(mark.2, toDateTime(0, 'UTC')), marks))"
 
@@ -64,22 +65,24 @@ def _flow_now() -> str:
         )))
         FROM ({range_rows})"""
     hour = "intDiv(begin, 3600) * 3600"
-    inside = f"begin >= r.2 AND begin + width <= r.3 AND NOT (width < 3600 AND {hour} >= r.2 AND {hour} + 3600 <= r.3)"
+    inside = (
+        f"begin >= r.2 AND begin + greatest(whole, bucket) <= r.3 "
+        f"AND NOT (whole = 0 AND {hour} >= r.2 AND {hour} + 3600 <= r.3)"
+    )
     sums = ",\n            ".join(
         f"sumForEach(arrayMap(r -> if({inside}, {value}, 0), ranges)) AS {value}s" for value in VALUES
     )
-    return f"""SELECT indicator, window, place.1 AS scope, place.2 AS scope_id, sum(n) AS numerator, sum(d) AS denominator,
-        sum(u) AS unknown, sum(denominators[-1]) AS recent
+    return f"""SELECT indicator, window, place.1 AS scope, place.2 AS scope_id, sum(n) AS numerator,
+        sum(d) AS denominator, sum(u) AS unknown, sum(denominators[-1]) AS recent
     FROM (
         SELECT indicator, town_code, platform, any(ranges.name) AS names,
             {sums}
         FROM (
-            SELECT indicator, toUnixTimestamp(hour) AS begin, toUInt32(3600) AS width, town_code, platform, {values}
+            SELECT indicator, toUnixTimestamp(hour) AS begin, toUInt32(3600) AS whole, town_code, platform, {values}
             FROM {DATABASE}.flow_hours FINAL WHERE (indicator, hour) IN ({hours})
             UNION ALL
-            SELECT indicator, toUnixTimestamp(minute) AS begin, widths.width AS width, town_code, platform, {values}
+            SELECT indicator, toUnixTimestamp(minute) AS begin, toUInt32(0), town_code, platform, {values}
             FROM {DATABASE}.flow_minutes FINAL
-            INNER JOIN (SELECT code AS indicator, width FROM {LATEST}) AS widths USING (indicator)
             WHERE (indicator, minute) IN ({minutes})
         ) AS buckets
         INNER JOIN ({MARK_ROWS}) AS mark USING (indicator)
@@ -113,7 +116,9 @@ def _rates_now() -> str:
             "comparator", "LowCardinality(String)", "On which side of the target is good; empty where shown only"
         ),
         TableColumn("status", "LowCardinality(String)", "ok, below, low_sample, no_activity, no_data, stale or error"),
-        TableColumn("as_of", f"Nullable({MINUTE})", "Minute up to which the rate counts; NULL before the first watermark"),
+        TableColumn(
+            "as_of", f"Nullable({MINUTE})", "Minute up to which the rate counts; NULL before the first watermark"
+        ),
         TableColumn("window_end", f"Nullable({MINUTE})", "End of the window, which as_of - settle is; as_of for stock"),
         TableColumn("definition", "LowCardinality(String)", "Version of the indicator's definition"),
     ]
@@ -176,8 +181,9 @@ def _rates_history() -> str:
         OR minute + {WIDTHS["availability"]} <= {as_of_of("indicator")}
     GROUP BY indicator, scope, scope_id, minute
     HAVING denominator + numerator > 0"""
-    body = f"""{WITH_MARKS}SELECT indicator, scope, scope_id, toDateTime64(counted.minute, 0, 'Asia/Shanghai') AS minute,
-    numerator, denominator, unknown, {RATE} AS rate, {version_at("counted.minute")} AS definition
+    minute = "toDateTime64(counted.minute, 0, 'Asia/Shanghai')"
+    body = f"""{WITH_MARKS}SELECT indicator, scope, scope_id, {minute} AS minute, numerator, denominator, unknown,
+    {RATE} AS rate, {version_at("counted.minute")} AS definition
 FROM (
     {flow}
     UNION ALL

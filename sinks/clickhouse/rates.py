@@ -1,7 +1,7 @@
 """The pieces of SQL that rates are made of, derived from the catalogue.
 
-Flow and availability have a bucket a minute, town and platform; stock has spans, in which the conditions of an entity do
-not change. Both are spread over the scopes by one array (`spread`).
+Flow and availability have a bucket a minute, town and platform; stock has spans, in which nothing about a unit changes.
+Both are spread over the scopes by one array (`spread`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,8 +35,8 @@ def by_relation(catalogue: Iterable[Indicator], kind: Kind) -> dict[RelationName
 
 
 def contributions(indicators: Iterable[Indicator]) -> str:
-    """Array of (code, numerator, denominator, unknown, begin, end) that a unit gives, for ARRAY JOIN: one tuple for each
-    phase of each entry, to be taken where the unit's time lies in [begin, end), Unix seconds.
+    """Array of (code, numerator, denominator, unknown, begin, end) that a unit gives, for ARRAY JOIN: one tuple for
+    each phase of each entry, to be taken where the unit's time lies in [begin, end), Unix seconds.
 
     A count has no denominator; where the condition of the denominator fails, nothing counts."""
     entries = []

@@ -28,6 +28,7 @@ _HOURS_AT_ONCE: Final = 96
 """Times 10 000 cameras this is a million rows to join."""
 
 _HEARTBEATS: Final = raw_table(Heartbeat)
+_HEARTBEAT: Final = "(event_time, event_id, toString(source), operator_id, toString(town_code))"
 _BINDINGS: Final = f"{DATABASE}.camera_bindings"
 
 
@@ -48,7 +49,7 @@ class Opening(NamedTuple):
 
 
 class Binding(NamedTuple):
-    """Where a camera belongs and when it is expected: `open` has for each hour of the day (Asia/Shanghai) a bit a slot."""
+    """Where a camera belongs and when it is expected: `open` has for each hour of the day (Shanghai) a bit a slot."""
 
     operator_id: str
     town_code: str
@@ -60,7 +61,8 @@ async def heartbeat_hours(store: Store, begin: int, end: int) -> list[int]:
     """The hours in [begin, end), Unix seconds, that have raw heartbeats."""
     rows = await store.rows(
         f"SELECT DISTINCT toUnixTimestamp(toStartOfHour(event_time)) AS hour FROM {_HEARTBEATS}\n"
-        f"WHERE event_time >= toDateTime64({begin}, 6, 'UTC') AND event_time < toDateTime64({end}, 6, 'UTC') ORDER BY hour"
+        f"WHERE event_time >= toDateTime64({begin}, 6, 'UTC') AND event_time < toDateTime64({end}, 6, 'UTC')\n"
+        f"ORDER BY hour"
     )
     return [int(row[0]) for row in rows]
 
@@ -96,7 +98,7 @@ SELECT '{one.code}', hour, camera_id, groupBitOr(bits), minIf(first, first > toD
     argMax(latest, tupleElement(latest, 1)), {version()} FROM (
     SELECT toStartOfHour(event_time) AS hour, camera_id,
         groupBitOr(if({healthy}, bitShiftLeft(toUInt16(1), {slot}), 0)) AS bits,
-        min(event_time) AS first, argMax((event_time, event_id, toString(source), operator_id, toString(town_code)), {KEY}) AS latest
+        min(event_time) AS first, argMax({_HEARTBEAT}, {KEY}) AS latest
     FROM {_HEARTBEATS}
     WHERE event_time >= toDateTime64({listed[0]}, 6, 'UTC') AND event_time < toDateTime64({listed[-1] + HOUR}, 6, 'UTC')
         AND toStartOfHour(event_time) IN {datetimes(listed)}{chosen} AND {superseded_filter(Heartbeat)}
@@ -130,15 +132,14 @@ WHERE known = 0 OR first < bound_first OR said != [bound]"""
 
 
 async def heads(store: Store, cameras: Collection[str], condensed_until: int) -> dict[str, Head]:
-    """What all heartbeats of these cameras say: condensed hours, and from a moment on (an hour, Unix seconds) raw ones."""
+    """What all heartbeats of these cameras say: condensed hours, and from an hour on (Unix seconds) raw ones."""
     chosen = f"camera_id IN {in_list(cameras)}"
-    event = "(event_time, event_id, toString(source), operator_id, toString(town_code))"
     rows = await store.rows(
         f"""SELECT camera_id, min(first), argMax(latest, (latest.1, latest.2, latest.3)) AS current FROM (
     SELECT camera_id, first_time AS first, last AS latest FROM {DATABASE}.camera_hours FINAL
     WHERE {chosen} AND hour < toDateTime({condensed_until}) AND first_time > toDateTime64(0, 6, 'UTC')
     UNION ALL
-    SELECT camera_id, min(event_time), argMax({event}, {KEY}) FROM {_HEARTBEATS}
+    SELECT camera_id, min(event_time), argMax({_HEARTBEAT}, {KEY}) FROM {_HEARTBEATS}
     WHERE {chosen} AND event_time >= toDateTime64({condensed_until}, 6, 'UTC') AND {superseded_filter(Heartbeat)}
     GROUP BY camera_id
 )
@@ -153,16 +154,15 @@ def _untupled(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, Any, tuple[A
         yield camera, first, tuple(current.values()) if isinstance(current, Mapping) else tuple(current)
 
 
-async def openings(
-    store: Store, indicators: Collection[Indicator], operators: Collection[str]
-) -> dict[str, Opening]:
+async def openings(store: Store, indicators: Collection[Indicator], operators: Collection[str]) -> dict[str, Opening]:
     """What the current records of these operators say of their cameras. Current records have no past, so of several
     phases of a definition the last one counts."""
     counted = ", ".join(f"if({one.phases()[-1].where}, '{one.code}', '')" for one in indicators)
     fields = ("kind", "status", "open_hours")
     current = ", ".join(f"record.{position} AS {name}" for position, name in enumerate(fields, 1))
     rows = await store.rows(
-        f"""SELECT operator_id, arrayMap(span -> (span.1, span.2), open_hours) AS spans, arrayFilter(c -> c != '', [{counted}])
+        f"""SELECT operator_id, arrayMap(span -> (span.1, span.2), open_hours) AS spans,
+    arrayFilter(code -> code != '', [{counted}])
 FROM (
     SELECT operator_id, {current} FROM (
         SELECT operator_id, argMax(({", ".join(fields)}), {KEY}) AS record FROM {raw_table(Operator)}
@@ -225,7 +225,16 @@ async def write_bindings(store: Store, bindings: Mapping[tuple[str, str], Bindin
     await store.insert(
         _BINDINGS,
         ["indicator", "camera_id", "operator_id", "town_code", "first_time", "open", "settled", "version"],
-        ["LowCardinality(String)", "String", "String", "LowCardinality(String)", moment, "Array(UInt16)", "Bool", moment],
+        [
+            "LowCardinality(String)",
+            "String",
+            "String",
+            "LowCardinality(String)",
+            moment,
+            "Array(UInt16)",
+            "Bool",
+            moment,
+        ],
         [
             [indicator for indicator, _ in keys],
             [camera for _, camera in keys],
@@ -266,10 +275,8 @@ def _slots_of(chosen: str, hours: Sequence[int]) -> str:
     listed = datetimes(hours)
     begin, end = hours[0], hours[-1] + HOUR
     since = f"intDiv(toUnixTimestamp(first_time), {SLOT_SECONDS}) * {SLOT_SECONDS}"
-    started = (
-        f"multiIf(toUnixTimestamp(hour) > {since}, {_ALL_SLOTS}, toUnixTimestamp(hour) + {HOUR} <= {since}, 0, "
-        f"bitAnd({_ALL_SLOTS}, bitShiftLeft(toUInt32({_ALL_SLOTS}), intDiv({since} - toUnixTimestamp(hour), {SLOT_SECONDS}) + 1)))"
-    )
+    passed = f"toUInt8(least({_SLOTS}, greatest(0, intDiv({since} - toUnixTimestamp(hour), {SLOT_SECONDS}) + 1)))"
+    started = f"bitShiftLeft(toUInt32({_ALL_SLOTS}), {passed})"
     bits = f"range({_SLOTS})"
     return f"""INSERT INTO {DATABASE}.flow_minutes
 SELECT indicator, minute, town_code, '', sum(n), sum(d), 0, {version()} FROM (
@@ -280,7 +287,7 @@ SELECT indicator, minute, town_code, '', sum(n), sum(d), 0, {version()} FROM (
             sumForEach(arrayMap(bit -> toUInt64(bitTest(expected, bit)), {bits})) AS ds
         FROM (
             SELECT indicator, camera_id, toString(town_code) AS town_code, hour,
-                toUInt16(bitAnd(open[toHour(hour, 'Asia/Shanghai') + 1], {started})) AS expected
+                toUInt16(bitAnd(bitAnd(open[toHour(hour, 'Asia/Shanghai') + 1], {started}), {_ALL_SLOTS})) AS expected
             FROM (SELECT * FROM {_BINDINGS} FINAL WHERE {chosen})
             ARRAY JOIN array{listed} AS hour
             WHERE expected != 0

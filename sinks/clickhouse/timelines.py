@@ -1,4 +1,4 @@
-"""Timelines: what the lives of operators, villages and duties are made of, and where they and what they count are written."""
+"""Timelines: what the lives of operators, villages and duties are made of, where they are written, and what they count."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -128,8 +128,8 @@ async def write_timelines(
     timelines: Mapping[str, Sequence[Span]],
     version: datetime,
 ) -> None:
-    """Writes the timelines of entities of a stock relation, and in what they count; one without spans is written too, to
-    end an older one.
+    """Writes the timelines of entities of a stock relation, and in what they count; one without spans is written too,
+    to end an older one.
 
     :param indicators: all stock indicators of the relation.
     :param version: taken before the inputs were read."""

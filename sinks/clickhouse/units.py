@@ -1,4 +1,4 @@
-"""The units of flow relations as they stand now, settled: SQL from which buckets are counted and every number is explained.
+"""The units of flow relations as they stand now, settled: SQL that buckets are counted and numbers explained from.
 
 A unit's row has `unit_id`, `minute` (by which it counts, UTC), `town_code`, `platform` (empty where it has none), the
 fields of its relation, and `events`: the events that decide what it is.
@@ -101,4 +101,3 @@ def current_cooks() -> str:
                     AND {superseded_filter(Operator)}
                 GROUP BY operator_id
             )"""
-

@@ -1,5 +1,5 @@
 -- Everything that the whole catalogue of indicators is computed from: duties, timelines of villages and duties, hours of
--- orders, buckets of hours, and the slots of cameras.
+-- orders, buckets of hours, the slots of cameras; and the index of identities by month, so that old months can go.
 -- forward
 CREATE TABLE yangguang.raw_measures {on_cluster} (
     `extensions` Nullable(String) COMMENT 'What the vendor adds, compact JSON of at most 4 KiB',
@@ -25,6 +25,29 @@ CREATE MATERIALIZED VIEW yangguang.raw_measures_to_events {on_cluster} TO yanggu
 SELECT 'yangguang.registry' AS stream, 'yangguang.registry.measure.v1' AS type, source, event_id AS id, event_time AS time,
     digest, subject, landed_at, measure_id AS place
 FROM yangguang.raw_measures;
+
+CREATE TABLE yangguang.raw_events_by_month {on_cluster} (
+    `stream` LowCardinality(String) COMMENT 'Stream, which is also the Kafka topic',
+    `type` LowCardinality(String) COMMENT 'Type of the event',
+    `source` LowCardinality(String) COMMENT 'Producer of the event',
+    `id` String COMMENT 'Id of the event, unique in its source',
+    `time` DateTime64(6, 'UTC') COMMENT 'When the event became true, UTC',
+    `digest` UInt64 COMMENT 'Digest of the content',
+    `subject` String COMMENT 'Subject of the event, empty where none was given',
+    `landed_at` DateTime64(6, 'UTC') COMMENT 'When the event was stored, UTC',
+    `place` String COMMENT 'Minute (Unix seconds) or entity by which the event is kept and recomputed'
+)
+ENGINE = {replacing}(landed_at)
+PARTITION BY (type, toYYYYMM(least(greatest(time, toDateTime64('2020-01-01', 6, 'UTC')), toDateTime64('2040-01-01', 6, 'UTC'))))
+ORDER BY (type, source, id, time, digest)
+SETTINGS index_granularity = 256
+COMMENT 'Index of accepted events by identity';
+
+INSERT INTO yangguang.raw_events_by_month SELECT * FROM yangguang.raw_events SETTINGS max_partitions_per_insert_block = 0;
+
+DROP TABLE yangguang.raw_events {on_cluster};
+
+RENAME TABLE yangguang.raw_events_by_month TO yangguang.raw_events {on_cluster};
 
 CREATE TABLE yangguang.flow_hours {on_cluster} (
     `indicator` LowCardinality(String) COMMENT 'Code of the indicator',
@@ -208,3 +231,21 @@ COMMENT 'When an operator had a recent order: each row a pure function of the ra
 DROP TABLE IF EXISTS yangguang.flow_hours {on_cluster};
 DROP VIEW IF EXISTS yangguang.raw_measures_to_events {on_cluster};
 DROP TABLE IF EXISTS yangguang.raw_measures {on_cluster};
+CREATE TABLE yangguang.raw_events_whole {on_cluster} (
+    `stream` LowCardinality(String) COMMENT 'Stream, which is also the Kafka topic',
+    `type` LowCardinality(String) COMMENT 'Type of the event',
+    `source` LowCardinality(String) COMMENT 'Producer of the event',
+    `id` String COMMENT 'Id of the event, unique in its source',
+    `time` DateTime64(6, 'UTC') COMMENT 'When the event became true, UTC',
+    `digest` UInt64 COMMENT 'Digest of the content',
+    `subject` String COMMENT 'Subject of the event, empty where none was given',
+    `landed_at` DateTime64(6, 'UTC') COMMENT 'When the event was stored, UTC',
+    `place` String COMMENT 'Minute (Unix seconds) or entity by which the event is kept and recomputed'
+)
+ENGINE = {replacing}(landed_at)
+ORDER BY (type, source, id, time, digest)
+SETTINGS index_granularity = 1024
+COMMENT 'Index of accepted events by identity';
+INSERT INTO yangguang.raw_events_whole SELECT * FROM yangguang.raw_events;
+DROP TABLE IF EXISTS yangguang.raw_events {on_cluster};
+RENAME TABLE yangguang.raw_events_whole TO yangguang.raw_events {on_cluster};

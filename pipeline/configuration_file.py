@@ -1,0 +1,185 @@
+"""Reading `yangguang.toml`: what is wrong is refused in one sentence with file, line, key, reason and way out."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.configuration import (
+    DATED,
+    ChannelSettings,
+    Configuration,
+    IndicatorSettings,
+    RetentionSettings,
+    SettingsError,
+    settings_of,
+)
+from pipeline.toml_lines import Lines, Location
+from schemas.indicator import Dated, Indicator, valid_on
+from schemas.indicators import CATALOGUE
+
+_MONTH: Final = timedelta(days=31)
+_REASONS: Final = {
+    "missing": "the key is missing: add it",
+    "model_type": "should be a table of keys and values",
+    "dict_type": "should be a table of keys and values",
+    "tuple_type": "should be a list in brackets",
+    "float_type": "should be a number without quotes",
+    "int_type": "should be a whole number without quotes or a point",
+    "string_type": "should be text in quotes",
+    "string_pattern_mismatch": "should begin with http:// or https://",
+}
+"""What pydantic would say in the terms of Python."""
+
+
+class Fault(NamedTuple):
+    """What cannot be used: where, and why with the way out."""
+
+    location: Location
+    reason: str
+
+
+def read_configuration(text: str, name: str) -> Configuration:
+    """Parses the file's text. Raises SettingsError that names the first line that is wrong."""
+    try:
+        parsed = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(_syntax(text, name, str(error))) from None
+    try:
+        configuration = Configuration.model_validate(parsed)
+    except ValidationError as error:
+        faults = [Fault(one["loc"], _reason(one)) for one in error.errors(include_url=False)]
+    else:
+        faults = list(_faults(configuration))
+        if not faults:
+            return configuration
+    lines = Lines(text)
+    first = min(faults, key=lambda fault: lines.line(fault.location))
+    raise SettingsError(f"{name}, line {lines.line(first.location)}: {_key(lines, first.location)}: {first.reason}")
+
+
+def _syntax(text: str, name: str, message: str) -> str:
+    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL)
+    reason, line = (match[1], match[2]) if match else (message, None)
+    return f"{name}, line {line or text.rstrip().count(chr(10)) + 1}: {reason}: correct it, as this is not TOML"
+
+
+def _key(lines: Lines, location: Location) -> str:
+    """The key as a person would write it: as far as the file has it, and what is missing."""
+    written = lines.written(location)
+    names = location if written == location[:-1] and isinstance(location[-1], str) else written
+    return ".".join(_quoted(one) for one in names if isinstance(one, str))
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
+def _reason(error: ErrorDetails) -> str:
+    kind, location = error["type"], error["loc"]
+    if kind == "extra_forbidden":
+        return f"the key is not known: use {', '.join(_known(location))}"
+    if kind == "model_type" and isinstance(location[-1], int):
+        return "should be a table such as {from = 2027-01-01, value = ...}"
+    return _REASONS.get(kind) or re.sub(r"^(Value error, |(Input|String) (?=should))", "", error["msg"])
+
+
+def _known(location: Location) -> list[str]:
+    """The keys that may stand where an unknown one does."""
+    model: type[BaseModel]
+    match location:
+        case (_,):
+            model = Configuration
+        case ("indicator", _):
+            return sorted(CATALOGUE)
+        case ("indicator", str(code), _):
+            model = settings_of(CATALOGUE[code])
+        case ("retention", *_):
+            model = RetentionSettings
+        case ("channel", *_):
+            model = ChannelSettings
+        case _:
+            model = Dated[float]
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _faults(configuration: Configuration) -> Iterator[Fault]:
+    """What no single value shows."""
+    for code, given in configuration.indicator.items():
+        at: Location = ("indicator", code)
+        for location, reason in _indicator_faults(CATALOGUE[code], given):
+            yield Fault((*at, *location), reason)
+    needed = timedelta(days=configuration.takeaway_active_days) + _MONTH
+    kept = configuration.retention.orders
+    if kept is not None and kept <= needed:
+        yield Fault(
+            ("retention", "orders"),
+            f"should be more than {needed.days}d, as takeaway_active_days is {configuration.takeaway_active_days} and "
+            "whole months are dropped at a time",
+        )
+    for channel, settings in configuration.channel.items():
+        if settings.type == "webhook" and settings.url is None:
+            yield Fault(("channel", channel, "url"), "a webhook needs a url: add it")
+
+
+def _indicator_faults(entry: Indicator, given: IndicatorSettings) -> Iterator[Fault]:
+    for name in sorted(given.model_fields_set & {*DATED, *entry.parameters}):
+        yield from _list_faults(name, getattr(given, name))
+    if entry.comparator is None:
+        for name in sorted(given.model_fields_set & {"target", "recovery", "deadline"}):
+            yield Fault((name,), f"{entry.code} is shown only, nothing is judged by it: remove the line")
+    for name in ("target", "recovery"):
+        for position, one in enumerate(getattr(given, name) or ()):
+            if one.value < 0 or (one.value > 1 and not entry.counts):
+                share = f"{entry.code} is a share, from 0 to 1: write 0.9 for 90 %"
+                count = f"{entry.code} is a number of units: write 0 or more"
+                yield Fault((name, position, "value"), count if entry.counts else share)
+    yield from _recovery_faults(given.applied_to(entry), given)
+    if given.settle is not None:
+        if entry.kind == "stock":
+            yield Fault(("settle",), f"{entry.code} is stock and has no window that could settle: remove the line")
+        elif given.settle > timedelta(days=1):
+            yield Fault(("settle",), "should be at most 1d, as nothing is alerted any earlier")
+    yield from _window_faults(entry, given.alert_windows)
+
+
+def _list_faults(name: str, several: Sequence[Dated[Any]]) -> Iterator[Fault]:
+    if not several:
+        yield Fault((name,), "the list is empty: add an entry, or remove the line to take the default")
+    days = [one.from_ for one in several]
+    for position, day in enumerate(days):
+        if day in days[:position]:
+            yield Fault((name, position, "from"), f"there is another entry from {day}: keep one of them")
+
+
+def _recovery_faults(entry: Indicator, given: IndicatorSettings) -> Iterator[Fault]:
+    """Levels that a firing alert could reach while its value is still on the wrong side of the target."""
+    for day in sorted({one.from_ for one in (*entry.target, *entry.recovery)}):
+        target, level = entry.target_on(day), valid_on(entry.recovery, day)
+        if target is None or level is None or not (level > target if entry.comparator == "<=" else level < target):
+            continue
+        side, way = ("above", "less") if entry.comparator == "<=" else ("below", "more")
+        days = [one.from_ for one in given.recovery or ()]
+        latest = max((one for one in days if one <= day), default=None)
+        yield Fault(
+            ("target",) if latest is None else ("recovery", days.index(latest), "value"),
+            f"recovery {level:.12g} is {side} the target {target:.12g} that is valid on {day}: "
+            f"write {target:.12g} or {way}",
+        )
+
+
+def _window_faults(entry: Indicator, windows: tuple[str, ...] | None) -> Iterator[Fault]:
+    """A list of alert windows has one at least, each once, of those that the indicator has."""
+    choice = ", ".join(entry.windows)
+    if windows == ():
+        yield Fault(("alert_windows",), f"the list is empty: use {choice}, or remove the line to take the default")
+    for position, window in enumerate(windows or ()):
+        if window not in entry.windows:
+            yield Fault(("alert_windows", position), f"{entry.code} has no window {window!r}: use {choice}")
+        elif window in (windows or ())[:position]:
+            yield Fault(("alert_windows", position), f"{window} is there twice: keep one of them")
