@@ -19,7 +19,7 @@ _COMMANDS: Final = {
     "migrate": ("pipeline.commands.migrate:migrate", "Bring the database to the shape of the code."),
     "produce": ("pipeline.commands.produce:produce", "Send events from a file to Kafka."),
     "rebuild": ("pipeline.commands.rebuild:rebuild", "Compute stored rates anew from the raw rows."),
-    "rates": ("pipeline.commands.show:rates", "Show the rates as they are now."),
+    "rates": ("pipeline.commands.rates:rates", "Show the rates as they are now, or over time."),
     "why": ("pipeline.commands.why:why", "Show what counts in a number, unit by unit."),
     "alerts": ("pipeline.commands.show:alerts", "Show alerts."),
     "schema": ("pipeline.commands.show:schema", "Print the JSON Schema of the events."),

@@ -1,6 +1,5 @@
 """What `yangguang.toml` may say of rates, their alerts, channels and retention."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -33,18 +32,18 @@ def _value_or_list(value: object) -> object:
     return value
 
 
-def _within(least: timedelta, most: timedelta, words: str) -> Callable[[timedelta], timedelta]:
+def _within(least: timedelta, most: timedelta, words: str) -> AfterValidator:
     def check(length: timedelta) -> timedelta:
         if not least <= length <= most:
             raise ValueError(f"should be {words}")
         return length
 
-    return check
+    return AfterValidator(check)
 
 
 _YEARS: Final = timedelta(days=3650)
 _CENTURY: Final = timedelta(days=36500)
-_UP_TO_YEARS: Final = AfterValidator(_within(timedelta(0), _YEARS, "at most 3650d"))
+_UP_TO_YEARS: Final = _within(timedelta(0), _YEARS, "at most 3650d")
 _Span = Annotated[Duration, _UP_TO_YEARS]
 _Whole = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
 _DatedSpans = Annotated[tuple[Dated[_Span], ...], BeforeValidator(always), BeforeValidator(_value_or_list)]
@@ -104,14 +103,14 @@ class ChannelSettings(BaseModel):
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
 
 
-_LONGER_THAN_A_MONTH: Final = AfterValidator(
-    _within(timedelta(days=31), _CENTURY, "from 31d to 36500d, as whole months are dropped at a time")
+_LONGER_THAN_A_MONTH: Final = _within(
+    timedelta(days=31), _CENTURY, "from 31d to 36500d, as whole months are dropped at a time"
 )
-_LONGER_THAN_AN_ORDER_COUNTS: Final = AfterValidator(
-    _within(timedelta(days=60), _CENTURY, "from 60d to 36500d; without the line orders are kept for ever")
+_LONGER_THAN_AN_ORDER_COUNTS: Final = _within(
+    timedelta(days=60), _CENTURY, "from 60d to 36500d; without the line orders are kept for ever"
 )
-_AS_LONG_AS_PERSONAL_DATA: Final = AfterValidator(
-    _within(timedelta(hours=1), timedelta(days=30), "from 1h to 30d, as the bytes may hold personal data")
+_AS_LONG_AS_PERSONAL_DATA: Final = _within(
+    timedelta(hours=1), timedelta(days=30), "from 1h to 30d, as the bytes may hold personal data"
 )
 
 

@@ -138,6 +138,8 @@ class Settings(BaseSettings):
             clock=self.clock,
             lateness=configuration.lateness,
             takeaway_active_days=configuration.takeaway_active_days,
+            heartbeats_kept=configuration.retention.heartbeats,
+            orders_kept=configuration.retention.orders,
             group=self.group,
             home=str(self.home),
         )

@@ -152,10 +152,13 @@ def test_the_table_of_the_file_has_every_key() -> None:
     def keys(model: Any) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
-    expected = keys(Configuration) - {"indicator", "channel"}
-    expected |= {f"indicator.CODE.{key}" for key in keys(IndicatorSettings)}
+    expected = keys(Configuration) - {"indicator", "retention", "channel"}
+    expected |= {f"indicator.CODE.{key}" for key in keys(IndicatorSettings) | {"PARAMETER"}}
+    expected |= {f"retention.{key}" for key in keys(Configuration.model_fields["retention"].annotation)}
     expected |= {f"channel.NAME.{key}" for key in keys(ChannelSettings)}
     assert shown.keys() == expected
+    parameters = {name for entry in CATALOGUE.values() for name in entry.parameters}
+    assert parameters <= set(re.findall(r"`(\w+)`", shown["indicator.CODE.PARAMETER"]))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -16,6 +16,7 @@ TIME: Final = "2026-11-23T12:00:31.250+08:00"
 
 OPERATOR: Final = "yangguang.registry.operator.v1"
 VILLAGE: Final = "yangguang.registry.village.v1"
+MEASURE: Final = "yangguang.registry.measure.v1"
 HEARTBEAT: Final = "yangguang.camera.heartbeat.v1"
 FINDING: Final = "yangguang.camera.finding.v1"
 KITCHEN: Final = "yangguang.camera.kitchen.v1"
@@ -25,6 +26,7 @@ ORDER: Final = "yangguang.seal.order.v1"
 TOPICS: Final = {
     OPERATOR: "yangguang.registry",
     VILLAGE: "yangguang.registry",
+    MEASURE: "yangguang.registry",
     HEARTBEAT: "yangguang.camera",
     FINDING: "yangguang.camera",
     KITCHEN: "yangguang.camera",
@@ -41,6 +43,7 @@ REQUIRED: Final[dict[str, dict[str, Any]]] = {
         "status": "active",
     },
     VILLAGE: {"village_id": "v-1", "name": "斯宅村", "town_code": "330681124"},
+    MEASURE: {"measure_id": "m-1", "measure": "supervision_visit", "town_code": "330681001", "status": "due"},
     HEARTBEAT: {
         "camera_id": "33068100001320000001",
         "operator_id": "op-1",
@@ -102,6 +105,11 @@ OPTIONAL: Final[dict[str, dict[str, Any]]] = {
         "person": {"name": "李四光", "phone": "13900139000"},
     },
     VILLAGE: {"served_by": "op-9"},
+    MEASURE: {
+        "operator_id": "op-1",
+        "due_at": "2026-11-30T18:00:00+08:00",
+        "done_at": "2026-11-23T11:40:00+08:00",
+    },
     HEARTBEAT: {},
     FINDING: {
         "vendor_code": "606",

@@ -11,11 +11,24 @@ from stdnum.iso7064 import mod_11_10
 from schemas.findings import FINDINGS, finding_of
 from schemas.registry import license_warning
 from schemas.reject import Reason
-from tests.schemas.events import BANQUET, FINDING, KITCHEN, OPERATOR, ORDER, VILLAGE, accepted, kept, reason, whole
+from tests.schemas.events import (
+    BANQUET,
+    FINDING,
+    KITCHEN,
+    MEASURE,
+    OPERATOR,
+    ORDER,
+    VILLAGE,
+    accepted,
+    kept,
+    reason,
+    whole,
+)
 
 _IDS = [(ORDER, "order_id"), (ORDER, "operator_id"), (OPERATOR, "operator_id"), (VILLAGE, "village_id"),
-        (VILLAGE, "served_by"), (FINDING, "finding_id"), (FINDING, "camera_id"), (KITCHEN, "operator_id"),
-        (BANQUET, "banquet_id"), (BANQUET, "village_id"), (BANQUET, "cook_id")]  # fmt: skip
+        (VILLAGE, "served_by"), (MEASURE, "measure_id"), (MEASURE, "measure"), (MEASURE, "operator_id"),
+        (FINDING, "finding_id"), (FINDING, "camera_id"), (KITCHEN, "operator_id"), (BANQUET, "banquet_id"),
+        (BANQUET, "village_id"), (BANQUET, "cook_id")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "name"), _IDS)

@@ -9,6 +9,7 @@ from tests.schemas.events import OPTIONAL, REQUIRED
 
 ENUMERATIONS: Final = {
     ("yangguang.registry.operator.v1", "status"): {"active", "suspended", "closed"},
+    ("yangguang.registry.measure.v1", "status"): {"due", "done", "void"},
     ("yangguang.camera.heartbeat.v1", "picture"): {"ok", "black", "covered", "blurred", "frozen"},
     ("yangguang.camera.finding.v1", "review"): {"raw", "confirmed", "false_positive", "closed"},
     ("yangguang.camera.kitchen.v1", "state"): {"none", "pending", "active", "degraded", "withdrawn"},

@@ -11,6 +11,7 @@ from tests.schemas.events import (
     FINDING,
     HEARTBEAT,
     KITCHEN,
+    MEASURE,
     OPERATOR,
     OPTIONAL,
     ORDER,
@@ -95,7 +96,8 @@ def test_the_ends_of_a_range_belong_to_it(kind: str, name: str, value: object) -
 @pytest.mark.parametrize(
     ("kind", "name"),
     [(ORDER, "platform"), (ORDER, "seal_state"), (KITCHEN, "state"), (BANQUET, "status"), (BANQUET, "venue"),
-     (OPERATOR, "kind"), (OPERATOR, "grade"), (HEARTBEAT, "picture"), (FINDING, "review"), (OPERATOR, "license_kind")],
+     (OPERATOR, "kind"), (OPERATOR, "grade"), (HEARTBEAT, "picture"), (FINDING, "review"), (OPERATOR, "license_kind"),
+     (MEASURE, "status")],
 )  # fmt: skip
 def test_enumerations_are_taken_as_they_are(kind: str, name: str) -> None:
     good = str(whole(kind)["data"][name])

@@ -251,10 +251,7 @@ class Stack:
 
     def wait_as_of(self, as_of: int, seconds: float = 30.0) -> None:
         """Returns when every rate is of this minute (microseconds since 1970), or of a later one."""
-        sql = (
-            "SELECT min(toUnixTimestamp(ifNull(as_of, toDateTime64(0, 0)))) AS least FROM yangguang.rates_now "
-            "WHERE indicator IN ('kitchen_build', 'seal_coverage')"
-        )
+        sql = "SELECT min(toUnixTimestamp(ifNull(as_of, toDateTime64(0, 0)))) AS least FROM yangguang.rates_now"
         try:
             wait_for(lambda: self.rows(sql)[0]["least"] >= as_of // 1_000_000, seconds, "as_of moves on")
         except TimeoutError as error:

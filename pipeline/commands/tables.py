@@ -1,0 +1,129 @@
+"""Rates and alerts as tables for people: numerator and denominator beside every share, the target beside every count."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from schemas.indicators import CATALOGUE
+from schemas.places import place_label
+
+Row = Mapping[str, Any]
+
+STYLES: Final = {
+    "ok": "green",
+    "below": "bold red",
+    "low_sample": "yellow",
+    "no_activity": "dim",
+    "no_data": "yellow",
+    "stale": "magenta",
+    "error": "bold red",
+    "firing": "bold red",
+    "pending": "yellow",
+    "resolved": "green",
+}
+SIGNS: Final = {">=": "≥", "<=": "≤"}
+_NUMBERS: Final = ("rate", "counted", "unknown", "target")
+_RATES: Final = ("indicator", "place", "window", "rate", "counted", "unknown", "target", "status")
+
+
+def is_count(code: str) -> bool:
+    """Whether an indicator is a number of units and not a share; one that the catalogue lacks is taken for a share."""
+    return code in CATALOGUE and CATALOGUE[code].counts
+
+
+def shown_rate(code: str, rate: float | None) -> str:
+    """A share in percent, a count as a number."""
+    return "-" if rate is None else f"{rate:g}" if is_count(code) else f"{rate:.1%}"
+
+
+def shown_target(code: str, target: float | None, comparator: str = "") -> str:
+    """A target with its sign; nothing where there is none."""
+    if target is None:
+        return ""
+    number = f"{target:g}" if is_count(code) else f"{round(target * 100, 4):g}%"
+    return SIGNS.get(comparator, "") + number
+
+
+def shown_counts(row: Row) -> str:
+    """Numerator and denominator; of a count what it is measured by: `83 of 14`."""
+    if not is_count(row["indicator"]):
+        return f"{row['numerator']}/{row['denominator']}"
+    target = row.get("target")
+    if target is None:
+        return str(row["numerator"])
+    return f"{row['numerator']} of {'at most ' if row.get('comparator') == '<=' else ''}{target:g}"
+
+
+def _table(title: str | None, headings: Sequence[str]) -> Table:
+    """A table that fits 80 columns: numbers to the right, nothing broken over lines."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in _NUMBERS else "left", no_wrap=True)
+    return table
+
+
+def rates_table(rows: Sequence[Row], title: str | None = None) -> Table:
+    """Rows as people read them."""
+    return grouped_rates([(None, rows)], title)
+
+
+def grouped_rates(parts: Iterable[tuple[str | None, Sequence[Row]]], title: str | None = None) -> Table:
+    """Rows under headings."""
+    table = _table(title, _RATES)
+    moments = set()
+    for heading, rows in parts:
+        if heading:
+            table.add_row(Text(heading, "bold"))
+        for row in rows:
+            table.add_row(*_rate_cells(row))
+            moments |= {row["as_of"]} - {None}
+    if moments:
+        table.caption = f"as of {min(moments):%Y-%m-%d %H:%M}" + (" and later" if len(moments) > 1 else "")
+        table.caption_justify = "left"
+    return table
+
+
+def _rate_cells(row: Row) -> list[str | Text]:
+    return [
+        row["indicator"],
+        place_label(row["scope"], row["scope_id"]),
+        row["window"],
+        shown_rate(row["indicator"], row["rate"]),
+        shown_counts(row),
+        str(row["unknown"]),
+        shown_target(row["indicator"], row["target"], row["comparator"]),
+        Text(row["status"], STYLES.get(row["status"], "")),
+    ]
+
+
+def between_table(rows: Sequence[Row], title: str) -> Table:
+    """Rates between two moments, which have neither target nor status."""
+    table = _table(title, ("indicator", "place", "rate", "counted", "unknown"))
+    for row in rows:
+        table.add_row(
+            row["indicator"],
+            place_label(row["scope"], row["scope_id"]),
+            shown_rate(row["indicator"], row["rate"]),
+            shown_counts(row),
+            str(row["unknown"]),
+        )
+    return table
+
+
+def alerts_table(rows: Sequence[Row], title: str | None = None) -> Table:
+    """Alerts as people read them."""
+    table = _table(title, ("alert", "place", "window", "state", "since", "rate", "counted", "target"))
+    for row in rows:
+        table.add_row(
+            row["indicator"],
+            place_label(row["scope"], row["scope_id"]),
+            row["window"],
+            Text(row["state"], STYLES.get(row["state"], "")),
+            row["since"].strftime("%m-%d %H:%M"),
+            shown_rate(row["indicator"], row["rate"]),
+            shown_counts(row),
+            shown_target(row["indicator"], row["target"]),
+        )
+    return table
