@@ -21,9 +21,9 @@ class Group(NamedTuple):
     indicators: tuple[Indicator, ...] = ()
 
 
-_TAKEAWAY: Final = Group("takeaway", "外卖阳光厨房与封签", "Takeaway kitchens and seals")
-_CANTEENS: Final = Group("canteens", "食堂、供餐单位与经营主体", "Canteens, suppliers and operators")
-_BANQUETS: Final = Group("banquets", "农村家宴与乡厨", "Rural banquets and cooks")
+_TAKEAWAY: Final = Group("takeaway", "外卖阳光厨房与封签", "Kitchens and seals")
+_CANTEENS: Final = Group("canteens", "食堂、供餐单位与经营主体", "Canteens and suppliers")
+_BANQUETS: Final = Group("banquets", "农村家宴与乡厨", "Rural banquets")
 _DUTIES: Final = Group("duties", "包保、承诺与督导（第2条）", "Duties of clause 2")
 _IN_ORDER: Final = (_TAKEAWAY, _CANTEENS, _BANQUETS, _DUTIES)
 

@@ -18,10 +18,9 @@ from schemas.indicator import Indicator
 from schemas.measure import Measure
 from schemas.registry import Operator, Village
 from schemas.seal import Order
-from sinks.clickhouse import progress as marks
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.identity import Touched, settle_identities
-from sinks.clickhouse.progress import PartitionProgress
+from sinks.clickhouse.progress import PartitionProgress, read_state, write_progress, write_watermarks
 from sinks.clickhouse.retention import drop_older, floor_at
 from streams.land import Landed
 from streams.rebuild import adopt
@@ -103,6 +102,7 @@ class Aggregator:
         self._catalogue = list(catalogue)
         self._active_days = active_days
         self._kept = kept or {}
+        self._marked: dict[str, datetime] = {}
         self._dropped: set[tuple[type[EventData], datetime]] = set()
         self._recompute = Recomputer(store, self._catalogue, active_days)
 
@@ -110,11 +110,16 @@ class Aggregator:
         """Recomputes what stored aggregates owe to settings and definitions that are others now."""
         await adopt(self._store, self._catalogue, self._active_days)
 
+    def forget(self) -> None:
+        """Another worker may own the streams now, or soon."""
+        self._recompute.forget()
+        self._marked.clear()
+
     async def apply(self, messages: Sequence[Landed]) -> None:
         """Recomputes all that these messages touched, and only then remembers how far their partitions are."""
         joined = join(messages)
-        self._recompute.watermarks = await marks.read_watermarks(self._store)
-        self._recompute.floors = await marks.read_floors(self._store)
+        state = await read_state(self._store)
+        self._recompute.begin(state)
         entities: dict[type[EventData], set[str]] = {}
         for model, touched in joined.touched.items():
             for places in portions(touched.places, _PLACES_AT_ONCE):
@@ -122,7 +127,7 @@ class Aggregator:
                 rivals = await settle_identities(self._store, model, portion)
                 portion = portion._replace(places=portion.places | rivals)
                 if model is Order:
-                    await self._recompute.orders(portion)
+                    await self._recompute.orders(portion, rivals=bool(rivals))
                 elif model is Heartbeat:
                     await self._recompute.heartbeats(portion, rivals)
                 else:
@@ -135,25 +140,29 @@ class Aggregator:
         await self._recompute.records("findings", entities.get(Finding, set()))
         await self._recompute.cooks(operators)
         await self._recompute.rebind(operators)
-        await self._remember(joined.progress)
+        await self._remember(state.progress, joined.progress)
 
-    async def _remember(self, progress: dict[tuple[str, int], PartitionProgress]) -> None:
-        known = await marks.read_progress(self._store)
+    async def _remember(
+        self, known: dict[tuple[str, int], PartitionProgress], progress: dict[tuple[str, int], PartitionProgress]
+    ) -> None:
         merged = {
             key: PartitionProgress(max(one.next_offset, known[key].next_offset), max(one.max_time, known[key].max_time))
             if key in known
             else one
             for key, one in progress.items()
         }
-        await marks.write_progress(self._store, merged)
+        await write_progress(self._store, merged)
 
     async def advance(self, streams: Collection[str]) -> dict[str, datetime]:
         """Moves the watermarks of these streams, and returns those that came into another minute: nothing that is
         shown depends on less, so nothing is written for less."""
         clock = now()
+        target = as_of(clock - self._clock.lateness)
+        if self._clock.mode == "wall" and all(self._marked.get(stream) == target for stream in streams):
+            return {}  # no watermark can come into another minute
         extents = {stream: await self._extents(stream) for stream in streams}
-        progress = await marks.read_progress(self._store)
-        previous = await marks.read_watermarks(self._store)
+        state = await read_state(self._store)
+        progress, previous = state.progress, state.watermarks
         greatest = max((one.max_time for one in progress.values()), default=_EPOCH)
         event_clock = greatest if greatest > _EPOCH else None
         used = clock if self._clock.mode == "wall" else event_clock
@@ -172,11 +181,12 @@ class Aggregator:
             if mark is not None and (stream not in previous or as_of(mark) != as_of(previous[stream])):
                 moved[stream] = mark
         if moved and used is not None:
-            self._recompute.watermarks = previous
+            self._recompute.begin(state)
             for stream, mark in moved.items():
                 await self._recompute.pass_time(stream, mark)
-            await marks.write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)
+            await write_watermarks(self._store, moved, used, self._clock.mode, self._clock.lateness)
             await self._recompute.passed(moved)
+            self._marked |= {stream: as_of(mark) for stream, mark in moved.items()}
             await self._drop_older(moved)
         return moved
 

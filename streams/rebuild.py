@@ -16,7 +16,7 @@ from sinks.clickhouse import activity, buckets, slots, timelines
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.computed import COMPUTED_AS, computed_as
 from sinks.clickhouse.identity import settle_all_identities
-from sinks.clickhouse.progress import read_floors, read_settings, read_watermarks, write_settings
+from sinks.clickhouse.progress import read_settings, read_state, write_settings
 from sinks.clickhouse.rates import by_relation, of_kind
 from sinks.clickhouse.slots import HOUR
 from streams.recompute import Recomputer, portions
@@ -53,8 +53,7 @@ class Rebuilder:
         """Computes buckets of the span [begin, end), Unix seconds, and whole timelines, and tells of each portion.
 
         :param identities: whether events that claim one identity are settled anew first."""
-        self._recompute.floors = await read_floors(self._store)
-        self._recompute.watermarks = await read_watermarks(self._store)
+        self._recompute.begin(await read_state(self._store))
         if identities:
             for number, model in enumerate(MODELS, 1):
                 await settle_all_identities(self._store, model)
@@ -98,7 +97,7 @@ class Rebuilder:
             await self._recompute.duties(entities)
 
     async def _availability(self, begin: int, end: int) -> AsyncIterator[Step]:
-        marks = await read_watermarks(self._store)
+        marks = (await read_state(self._store)).watermarks
         mark = int(as_of(marks[Heartbeat.stream]).timestamp()) if Heartbeat.stream in marks else 0
         end = min(end, mark)
         hours = list(portions(await slots.heartbeat_hours(self._store, begin // HOUR * HOUR, max(end, begin)), 24))

@@ -4,19 +4,21 @@ Each method reads raw rows and writes newer versions of buckets and spans; to ca
 beyond the watermark is not summed before time has passed it.
 """
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
 from schemas.camera import Heartbeat
 from schemas.event import EventData
-from schemas.indicator import Indicator
+from schemas.indicator import END, Indicator
 from schemas.relations import RELATIONS, RelationName
 from schemas.seal import Order
 from sinks.clickhouse import activity, buckets, slots, timelines
+from sinks.clickhouse.activity import Ordered
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.identity import Touched, superseded_entities
-from sinks.clickhouse.progress import read_watermarks
+from sinks.clickhouse.progress import State, read_state
 from sinks.clickhouse.rates import SLOT_SECONDS, by_relation, of_kind
 from sinks.clickhouse.slots import HOUR, Binding
 from sinks.clickhouse.timelines import Span
@@ -63,6 +65,18 @@ class Recomputer:
         self.watermarks: Mapping[str, datetime] = {}
         self.floors: Mapping[str, int] = {}
         self._bound_at: datetime | None = None
+        self._covered: dict[str, tuple[int, int]] = {}
+        """The last span of recent orders of operators, Unix seconds, as this process has computed it. Only the owner of
+        the stream of orders changes such spans, so it holds until another one takes over."""
+
+    def forget(self) -> None:
+        """Another owner may take over a stream: what only an owner can know is known no longer."""
+        self._covered.clear()
+        self._bound_at = None
+
+    def begin(self, state: State) -> None:
+        """What follows goes by this state."""
+        self.watermarks, self.floors = state.watermarks, state.floors
 
     def _mark(self, model: type[EventData]) -> int:
         """The as_of of the model's stream, Unix seconds; 0 before there is a watermark."""
@@ -88,15 +102,30 @@ class Recomputer:
         for hours in portions(ended):
             await buckets.sum_hours(self._store, indicators, hours)
 
-    async def orders(self, touched: Touched) -> None:
-        """Buckets and timelines that orders with new rows touch."""
-        mark = self._mark(Order)
-        await self.minutes("orders", touched.places, mark)
+    async def orders(self, touched: Touched, *, rivals: bool) -> None:
+        """Buckets and timelines that orders with new rows touch.
+
+        :param rivals: whether an order has lost its identity."""
+        await asyncio.gather(
+            self.minutes("orders", touched.places, self._mark(Order)), self._ordered(touched, rivals=rivals)
+        )
+
+    async def _ordered(self, touched: Touched, *, rivals: bool) -> None:
+        """Activity is kept for hours that time has passed; that of later ones is computed when a timeline asks for it."""
         if not self._active_days:
             return
-        operators = await activity.ordered_operators(self._store, touched, mark + _DAY if mark else 0)
-        await self.activity(hours_of(touched.places), operators.all)
-        await self.timelines(operators.timelines)
+        mark = self._mark(Order)
+        operators = await activity.ordered_operators(self._store, touched, rivals=rivals)
+        passed = {hour for hour in hours_of(touched.places) if hour + HOUR <= mark}
+        await self.activity(passed, operators)
+        await self.timelines({name for name, orders in operators.items() if not self._is_covered(name, orders)})
+
+    def _is_covered(self, operator: str, orders: Ordered) -> bool:
+        """Whether new orders change nothing about when the operator has recent ones, as far as a rate can ask for: a day
+        beyond the watermark. What lies further on is computed when time comes near it (`pass_time`)."""
+        horizon = self._mark(Order) + _DAY
+        begin, end = self._covered.get(operator, (END, 0))
+        return not orders.corrected and begin <= orders.first and orders.last <= horizon <= end
 
     async def activity(self, hours: Collection[int], operators: Collection[str] | None) -> None:
         """When operators (None: all) had a recent order, for these hours of delivery."""
@@ -121,6 +150,8 @@ class Recomputer:
 
     async def timelines(self, operators: Collection[str]) -> None:
         """Timelines of these operators."""
+        if operators and self._active_days:
+            await self.activity(await activity.order_hours(self._store, self._mark(Order) // HOUR * HOUR), operators)
         for portion in portions(operators):
             version = now()
             inputs = await timelines.operator_inputs(self._store, portion)
@@ -134,6 +165,11 @@ class Recomputer:
                 for operator in portion  # also one whose only record lost its identity: it has no spans now
             }
             await self._write("operators", spans, version)
+            for operator in portion:
+                last = inputs.ordered.get(operator, [])[-1:]
+                self._covered[operator] = (
+                    (int(last[0][0].timestamp()), int(last[0][1].timestamp())) if last else (END, 0)
+                )
 
     async def _write(self, relation: RelationName, spans: Mapping[str, Sequence[Span]], version: datetime) -> None:
         await timelines.write_timelines(self._store, relation, self._stock.get(relation, []), spans, version)
@@ -222,7 +258,7 @@ class Recomputer:
         """Buckets of the towns of bindings that changed, from the first heartbeat on to the watermark."""
         if not changed:
             return
-        self.watermarks = await read_watermarks(self._store)  # anew: another owner moves that of the heartbeats
+        self.begin(await read_state(self._store))  # anew: another owner moves that of the heartbeats
         versions = [*changed.values(), *(before[key] for key in changed if key in before)]
         towns = {one.town_code for one in versions} - {""}
         end = self._mark(Heartbeat)
@@ -246,9 +282,15 @@ class Recomputer:
                     for portion in portions(hours):
                         await buckets.sum_hours(self._store, indicators, portion)
             if stream == Order.stream and self._active_days:
+                await self.activity(await self._order_hours_until(begin, end), None)
                 await self.timelines(await activity.lapsing_operators(self._store, begin, end + 2 * _DAY))
         if stream == Heartbeat.stream and begin // SLOT_SECONDS < end // SLOT_SECONDS:
             await self._pass_slots(begin, end // SLOT_SECONDS * SLOT_SECONDS)
+
+    async def _order_hours_until(self, begin: int, end: int) -> list[int]:
+        """Hours with orders that have ended between two watermarks, Unix seconds."""
+        hours = await activity.order_hours(self._store, begin // HOUR * HOUR)
+        return [hour for hour in hours if hour + HOUR <= end]
 
     async def _pass_slots(self, begin: int, end: int) -> None:
         if not self._cameras:

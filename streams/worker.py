@@ -68,6 +68,7 @@ class _Stages:
         app.agent(app.topic(REJECTED_TOPIC, schema=schema), name="rejected")(stopping_on_failure(self._rejected))
         app.agent(app.topic(LANDED_TOPIC, schema=schema), name="aggregate")(stopping_on_failure(self._aggregate))
         app.agent(app.topic(AGGREGATED_TOPIC, schema=schema), name="alert")(stopping_on_failure(self._alert))
+        app.on_partitions_revoked.connect(self._revoked)
         app.task()(stopping_on_failure(self._land_ticks))
         app.task()(stopping_on_failure(self._aggregate_ticks))
         app.task()(stopping_on_failure(self._alert_ticks))
@@ -107,6 +108,11 @@ class _Stages:
             await self._store.close()
         if self._offsets is not None:
             self._offsets.close()
+
+    async def _revoked(self, app: Any, revoked: Any, **_: Any) -> None:
+        del app, revoked
+        if self._aggregator is not None:
+            self._aggregator.forget()
 
     # land
 

@@ -9,4 +9,8 @@ def __getattr__(name: str) -> Any:
         from pipeline.bench import command  # noqa: PLC0415
 
         return getattr(command, name)
+    if name in ("bench_rates", "rates"):
+        from pipeline.bench import rates_command  # noqa: PLC0415
+
+        return getattr(rates_command, name)
     raise AttributeError(f"module {__name__} has no attribute {name}")

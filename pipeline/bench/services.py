@@ -55,16 +55,30 @@ def services(settings: Settings, home: Path) -> Iterator[Services]:
         if settings.clickhouse is not None:
             yield Services(kafka, settings.writer, kafka_pid, None)
             return
-        password = secrets.token_hex(16)
-        command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--data", str(home / "clickhouse")]
-        log = home / "clickhouse.log"
-        server = stack.enter_context(_process([*command, "--port", "0"], log, {WRITER_PASSWORD: password}))
+        own = stack.enter_context(own_clickhouse(home))
+        yield Services(kafka, own.address, kafka_pid, own.pid)
+
+
+class OwnClickHouse(NamedTuple):
+    """A ClickHouse that was started for a measurement."""
+
+    address: Address
+    pid: int
+
+
+@contextmanager
+def own_clickhouse(home: Path) -> Iterator[OwnClickHouse]:
+    """The embedded ClickHouse with data in `home`, for the time of the context. Raises BenchError."""
+    password = secrets.token_hex(16)
+    command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--data", str(home / "clickhouse")]
+    log = home / "clickhouse.log"
+    with _process([*command, "--port", "0"], log, {WRITER_PASSWORD: password}) as server:
         assert server.stdout is not None
         line = server.stdout.readline().decode()
         if not line.startswith("listening on"):
             raise BenchError(f"the embedded ClickHouse does not start ({last_line(log)}); mend that and try again")
         port = int(line.rpartition(":")[2])
-        yield Services(kafka, Address(LOOPBACK, port, "writer", password), kafka_pid, server.pid)
+        yield OwnClickHouse(Address(LOOPBACK, port, "writer", password), server.pid)
 
 
 @contextmanager

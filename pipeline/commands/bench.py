@@ -3,7 +3,7 @@
 import click
 
 try:
-    from pipeline.bench import land
+    from pipeline.bench import land, rates
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"bench runs its own Kafka and ClickHouse and {error.name} is not installed: install yangguang[embedded]"
@@ -16,3 +16,4 @@ def bench() -> None:
 
 
 bench.add_command(land)
+bench.add_command(rates)

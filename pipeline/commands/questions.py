@@ -3,13 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.settings import Settings
 from sinks.clickhouse.client import brief, connect
+
+_TOO_MUCH: Final = (158, 159, 160, 241, 396)
+"""Codes of ClickHouse: rows, time, memory or result of one query exceed their limits."""
 
 
 def query(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -19,6 +22,10 @@ def query(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> list[d
         client = connect(address)
         result = client.query(sql, parameters=dict(parameters))
     except (ClickHouseError, OSError) as error:
+        if getattr(error, "code", None) in _TOO_MUCH:
+            raise click.ClickException(
+                f"that is more than one query may read ({brief(error)}): choose fewer places or a shorter time"
+            ) from error
         raise click.ClickException(
             f"ClickHouse at {address.host}:{address.port} does not answer the question ({brief(error)}): "
             "run yangguang doctor"

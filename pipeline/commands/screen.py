@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from pipeline.commands.show import alerts_table, query, rates_table
+from pipeline.commands.questions import query
+from pipeline.commands.tables import Row, alerts_table, grouped_rates, is_count, shown_counts, shown_rate
+from pipeline.indicator_groups import groups, main_window
 from pipeline.part import PartEvent
 from pipeline.settings import LOOPBACK, Settings
 from pipeline.supervisor import Supervisor
@@ -24,14 +26,64 @@ REFRESH_SECONDS: Final = 2.0
 PLAIN_SECONDS: Final = 10.0
 EVENTS_SHOWN: Final = 6
 
-_CITY: Final = (
-    "SELECT * FROM rates_now WHERE scope = 'city' "
-    "ORDER BY indicator, indexOf(['now', '1h', '24h', '7d', '30d'], window)"
-)
+_CITY: Final = "SELECT * FROM rates_now WHERE scope = 'city'"
 _ALERTS: Final = (
     "SELECT * FROM alerts WHERE state IN ('pending', 'firing') OR (state = 'resolved' AND since > as_of - 3600) "
     "ORDER BY state = 'firing' DESC, scope = 'city' DESC, since DESC LIMIT 12"
 )
+_TABLE_LINES: Final = 4
+"""Of a table of rates: title, headings, as_of, and the line of what is left out."""
+_GOOD: Final = ("ok", "no_activity")
+
+Part = tuple[str | None, list[Row]]
+"""A heading, and the rates below it."""
+
+
+def main_rows(rows: Sequence[Row]) -> list[Part]:
+    """Each indicator once, in the window on which its alerts are judged, under the heading of its group."""
+    found = {(row["indicator"], row["window"]): row for row in rows}
+    return [
+        (
+            group.name_en,
+            [
+                found[one.code, main_window(one)]
+                for one in group.indicators
+                if (one.code, main_window(one)) in found
+            ],
+        )
+        for group in groups()
+    ]
+
+
+def fitting(parts: Sequence[Part], height: int) -> tuple[list[Part], str]:
+    """As much as fits so many lines, and a line that says what is left out: headings go first, then what is well, then
+    the last."""
+    rows = [row for _, several in parts for row in several]
+    if len(rows) + len(parts) <= height:
+        return list(parts), ""
+    if len(rows) <= height:
+        return [(None, rows)], ""
+    bad = [row for row in rows if row["status"] not in _GOOD]
+    good = [row for row in rows if row["status"] in _GOOD]
+    kept = [*bad, *good][: max(height, 1)]
+    shown = [row for row in rows if row in kept]
+    left = len(rows) - len(shown)
+    bad_left = sum(row in bad for row in rows if row not in kept)
+    return [(None, shown)], f"{left} more rates, {bad_left or 'none'} of them not ok: yangguang rates"
+
+
+def in_one_line(rows: Sequence[Row]) -> list[str]:
+    """What a log needs: the first group, whatever else is not ok, and how many are."""
+    (_, first), *others = main_rows(rows)
+    rest = [row for _, several in others for row in several]
+    shown = [*first, *(row for row in rest if row["status"] not in _GOOD)]
+    return [*(_in_words(row) for row in shown), f"{len(first) + len(rest) - len(shown)} more ok"] if rows else []
+
+
+def _in_words(row: Row) -> str:
+    code = row["indicator"]
+    numbers = shown_counts(row) if is_count(code) else f"{shown_rate(code, row['rate'])} ({shown_counts(row)})"
+    return f"{code} {row['window']} {numbers} {row['status']}"
 
 
 class Screen:
@@ -91,28 +143,24 @@ class Screen:
 
     def _plain(self) -> str:
         now = f"{datetime.now().astimezone():%H:%M:%S}"
-        rates = [
-            f"{row['indicator']} {row['window']} {'-' if row['rate'] is None else format(row['rate'], '.1%')} "
-            f"({row['numerator']}/{row['denominator']}) {row['status']}"
-            for row in self._ask(_CITY)
-            if row["window"] in ("now", "1h")
-        ]
         firing = [row for row in self._ask(_ALERTS) if row["state"] == "firing"]
-        return f"{now} " + "; ".join([*rates, f"{len(firing)} alerts firing", *self._backfill()])
+        return f"{now} " + "; ".join(
+            [*in_one_line(self._ask(_CITY)), f"{len(firing)} alerts firing", *self._backfill()]
+        )
 
     def _page(self) -> Group:
-        rates = self._ask(_CITY)
         alerts = self._ask(_ALERTS)
         address = self._settings.analyst
         head = (
             f"yangguang 阳光 · dashboard http://{LOOPBACK}:{self._settings.http_port}/ · "
             f"Kafka {self._settings.servers} · ClickHouse http://{address.host}:{address.port}/ · Ctrl-C stops"
         )
-        parts: list[Any] = [head, rates_table(rates, "诸暨市 rates")]
-        parts.append(alerts_table(alerts, "alerts") if alerts else "no alerts")
-        parts.append(self._memory())
-        parts += [*self._backfill(), *self._lines]
-        return Group(*parts)
+        below: list[Any] = [alerts_table(alerts, "alerts") if alerts else "no alerts", self._memory()]
+        below += [*self._backfill(), *self._lines]
+        others = len(self._console.render_lines(Group(head, *below)))
+        shown, left_out = fitting(main_rows(self._ask(_CITY)), self._console.height - others - _TABLE_LINES)
+        parts: list[Any] = [head, grouped_rates(shown, "诸暨市 rates")]
+        return Group(*parts, *([left_out] if left_out else []), *below)
 
     def _memory(self) -> str:
         assert self.supervisor is not None

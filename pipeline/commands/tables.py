@@ -1,6 +1,6 @@
 """Rates and alerts as tables for people: numerator and denominator beside every share, the target beside every count."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.table import Table
@@ -25,7 +25,7 @@ STYLES: Final = {
 }
 SIGNS: Final = {">=": "≥", "<=": "≤"}
 _NUMBERS: Final = ("rate", "counted", "unknown", "target")
-_RATES: Final = ("indicator", "place", "window", "rate", "counted", "unknown", "target", "status")
+_RATES: Final = ("window", "rate", "counted", "unknown", "target", "status")
 
 
 def is_count(code: str) -> bool:
@@ -53,7 +53,8 @@ def shown_counts(row: Row) -> str:
     target = row.get("target")
     if target is None:
         return str(row["numerator"])
-    return f"{row['numerator']} of {'at most ' if row.get('comparator') == '<=' else ''}{target:g}"
+    between = ", at most " if CATALOGUE[row["indicator"]].comparator == "<=" else " of "
+    return f"{row['numerator']}{between}{target:g}"
 
 
 def _table(title: str | None, headings: Sequence[str]) -> Table:
@@ -64,21 +65,27 @@ def _table(title: str | None, headings: Sequence[str]) -> Table:
     return table
 
 
-def rates_table(rows: Sequence[Row], title: str | None = None) -> Table:
+def rates_table(rows: Sequence[Row]) -> Table:
     """Rows as people read them."""
-    return grouped_rates([(None, rows)], title)
+    table = _table(None, ("indicator", "place", *_RATES))
+    for row in rows:
+        table.add_row(row["indicator"], place_label(row["scope"], row["scope_id"]), *_rate_cells(row))
+    return _dated(table, rows)
 
 
-def grouped_rates(parts: Iterable[tuple[str | None, Sequence[Row]]], title: str | None = None) -> Table:
-    """Rows under headings."""
-    table = _table(title, _RATES)
-    moments = set()
+def grouped_rates(parts: Sequence[tuple[str | None, Sequence[Row]]], title: str) -> Table:
+    """Rows of one place, which the title names, under headings."""
+    table = _table(title, ("indicator", *_RATES))
     for heading, rows in parts:
-        if heading:
+        if heading and rows:
             table.add_row(Text(heading, "bold"))
         for row in rows:
-            table.add_row(*_rate_cells(row))
-            moments |= {row["as_of"]} - {None}
+            table.add_row(row["indicator"], *_rate_cells(row))
+    return _dated(table, [row for _, rows in parts for row in rows])
+
+
+def _dated(table: Table, rows: Sequence[Row]) -> Table:
+    moments = {row["as_of"] for row in rows} - {None}
     if moments:
         table.caption = f"as of {min(moments):%Y-%m-%d %H:%M}" + (" and later" if len(moments) > 1 else "")
         table.caption_justify = "left"
@@ -87,8 +94,6 @@ def grouped_rates(parts: Iterable[tuple[str | None, Sequence[Row]]], title: str 
 
 def _rate_cells(row: Row) -> list[str | Text]:
     return [
-        row["indicator"],
-        place_label(row["scope"], row["scope_id"]),
         row["window"],
         shown_rate(row["indicator"], row["rate"]),
         shown_counts(row),
@@ -98,9 +103,9 @@ def _rate_cells(row: Row) -> list[str | Text]:
     ]
 
 
-def between_table(rows: Sequence[Row], title: str) -> Table:
+def between_table(rows: Sequence[Row]) -> Table:
     """Rates between two moments, which have neither target nor status."""
-    table = _table(title, ("indicator", "place", "rate", "counted", "unknown"))
+    table = _table(None, ("indicator", "place", "rate", "counted", "unknown"))
     for row in rows:
         table.add_row(
             row["indicator"],

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.seal import Order
 from sinks.clickhouse.buckets import datetimes, version
@@ -11,52 +11,40 @@ from sinks.clickhouse.identity import Touched, in_minutes, landed_since
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import first_minute, in_list
 
-
-class OrderedOperators(NamedTuple):
-    """Operators of the orders that have new rows, those that an order was moved away from included: `all` of them, and
-    those whose `timelines` have to be computed anew for it."""
-
-    all: frozenset[str]
-    timelines: frozenset[str]
+_LAST_HOUR: Final = 2**32 - 2 * 3600
+"""toStartOfHour ends with 2106: whatever is later stands in the last hour."""
 
 
-async def ordered_operators(store: Store, touched: Touched, horizon: int) -> OrderedOperators:
-    """The operators of new rows of orders.
+class Ordered(NamedTuple):
+    """New orders of one operator: the first and the last minute (Unix seconds) from which one counts, and whether any
+    is a correction, which may take activity away."""
 
-    An order that is new adds activity and takes none away. Where the timeline says already that the operator has recent
-    orders from before the new ones up to the horizon, it stays as it is: no rate reads it beyond (`lapsing_operators`).
+    first: int
+    last: int
+    corrected: bool
 
-    :param horizon: Unix seconds; a day after the latest minute for which a rate can be asked."""
+
+async def ordered_operators(store: Store, touched: Touched, *, rivals: bool) -> dict[str, Ordered]:
+    """The operators of orders with new rows, those that an order was moved away from included.
+
+    :param rivals: whether an order has lost its identity, which may take activity away."""
+    lost = f"NOT ({superseded_filter(Order)})" if rivals else "false"
     where = in_minutes("delivered_at", touched.places)
     counts_from = first_minute("greatest(event_time, delivered_at)")
     rows = await store.rows(
-        f"""SELECT orders.operator_id, orders.corrected OR orders.last > toDateTime({horizon})
-    OR (timelines.operator_id != '' AND timelines.covered > orders.first) AS changed
-FROM (
-    SELECT operator_id, max(corrected) AS corrected, min(first) AS first, max(last) AS last FROM (
-        SELECT arrayJoin(groupUniqArray(operator_id)) AS operator_id,
-            uniqExact(source, event_id, event_time, digest) > 1 OR max(NOT ({superseded_filter(Order)})) AS corrected,
-            min({counts_from}) AS first, max({counts_from}) AS last
-        FROM {raw_table(Order)}
-        WHERE {where} AND order_id IN (
-            SELECT order_id FROM {raw_table(Order)}
-            WHERE {where} AND ({landed_since(touched)} OR NOT ({superseded_filter(Order)}))
-        )
-        GROUP BY order_id
+        f"""SELECT operator_id, toUnixTimestamp(min(first)), toUnixTimestamp(max(last)), max(corrected) FROM (
+    SELECT arrayJoin(groupUniqArray(operator_id)) AS operator_id,
+        uniqExact(source, event_id, event_time, digest) > 1 OR max({lost}) AS corrected,
+        min({counts_from}) AS first, max({counts_from}) AS last
+    FROM {raw_table(Order)}
+    WHERE {where} AND order_id IN (
+        SELECT order_id FROM {raw_table(Order)} WHERE {where} AND ({landed_since(touched)} OR {lost})
     )
-    GROUP BY operator_id
-) AS orders
-LEFT JOIN (
-    SELECT operator_id, toDateTime(arrayMax(arrayMap(
-        span -> if(NOT span.ordered AND span.from < toDateTime({horizon}), toUnixTimestamp(span.until), 0), spans
-    ))) AS covered
-    FROM {DATABASE}.operator_timelines FINAL WHERE notEmpty(spans)
-) AS timelines USING (operator_id)"""
+    GROUP BY order_id
+)
+GROUP BY operator_id"""
     )
-    return OrderedOperators(
-        frozenset(str(operator) for operator, _ in rows),
-        frozenset(str(operator) for operator, changed in rows if changed),
-    )
+    return {str(operator): Ordered(first, last, bool(corrected)) for operator, first, last, corrected in rows}
 
 
 async def lapsing_operators(store: Store, begin: int, end: int) -> frozenset[str]:
@@ -87,40 +75,29 @@ async def recompute_activity(
         f"                    AND delivered_at >= toDateTime64({listed[0]}, 6, 'UTC')"
         + ("" if listed[-1] >= _LAST_HOUR else f" AND delivered_at < toDateTime64({listed[-1] + 3600}, 6, 'UTC')")
     )
-    window = "OVER (PARTITION BY operator_id, hour ORDER BY from, until"
     await store.execute(
         f"""INSERT INTO {DATABASE}.order_hours
-SELECT operator_id, hour, groupArrayIf((from, until), known = 0), {version()} FROM (
-    SELECT operator_id, hour, min(from) AS from, max(until) AS until, 0 AS known FROM (
-        SELECT *, sum(opens) {window}) AS island FROM (
-            SELECT *, from > max(until) {window} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS opens FROM (
-                SELECT DISTINCT operator_id, toStartOfHour(delivered_at) AS hour,
-                    {first_minute("greatest(event_time, delivered_at)")} AS from,
-                    least({lapse}, if(next = 0, {lapse}, toDateTime(intDiv(next, 60000000) * 60 + 60))) AS until
-                FROM (
-                    SELECT order_id, operator_id, delivered_at, fulfilment, event_time,
-                        leadInFrame(toUnixTimestamp64Micro(event_time), 1, 0) OVER (
-                            PARTITION BY order_id, delivered_at ORDER BY event_time, event_id, source
-                            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-                        ) AS next
-                    FROM {raw_table(Order)}
-                    WHERE {orders}
-                        AND {superseded_filter(Order)}
-                )
-                WHERE fulfilment IN ('delivered', 'pickup') AND from < until{chosen}
-            )
-        )
+SELECT operator_id, hour, groupUniqArrayIf((from, until), known = 0), {version()} FROM (
+    SELECT operator_id, toStartOfHour(delivered_at) AS hour,
+        {first_minute("greatest(event_time, delivered_at)")} AS from,
+        least({lapse}, if(next = 0, {lapse}, toDateTime(intDiv(next, 60000000) * 60 + 60))) AS until, 0 AS known
+    FROM (
+        SELECT order_id, operator_id, delivered_at, fulfilment, event_time,
+            leadInFrame(toUnixTimestamp64Micro(event_time), 1, 0) OVER (
+                PARTITION BY order_id, delivered_at ORDER BY event_time, event_id, source
+                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS next
+        FROM {raw_table(Order)}
+        WHERE {orders}
+            AND {superseded_filter(Order)}
     )
-    GROUP BY operator_id, hour, island
+    WHERE fulfilment IN ('delivered', 'pickup') AND from < until{chosen}
     UNION ALL
     SELECT operator_id, hour, toDateTime(0), toDateTime(0), 1 FROM {DATABASE}.order_hours
     WHERE hour IN {datetimes(listed)}{chosen}
 )
 GROUP BY operator_id, hour"""
     )
-
-
-_LAST_HOUR = 2**32 - 2 * 3600
 
 
 async def recent_orders(store: Store, operators: Collection[str]) -> dict[str, list[tuple[datetime, datetime]]]:
@@ -147,9 +124,10 @@ GROUP BY operator_id, island ORDER BY operator_id, start"""
     return found
 
 
-async def order_hours(store: Store) -> Sequence[int]:
-    """All hours in which an order was delivered, Unix seconds, ascending."""
+async def order_hours(store: Store, begin: int = 0) -> Sequence[int]:
+    """All hours from a moment on in which an order was delivered, Unix seconds, ascending."""
     rows = await store.rows(
-        f"SELECT DISTINCT toUnixTimestamp(toStartOfHour(delivered_at)) AS hour\nFROM {raw_table(Order)} ORDER BY hour"
+        f"SELECT DISTINCT toUnixTimestamp(toStartOfHour(delivered_at)) AS hour FROM {raw_table(Order)}\n"
+        f"WHERE delivered_at >= toDateTime64({begin}, 6, 'UTC') ORDER BY hour"
     )
     return [int(row[0]) for row in rows]

@@ -108,7 +108,7 @@ def _why_flow(relation: RelationName, indicators: Sequence[Indicator]) -> str:
     field = RELATIONS[relation].accounted_at
     chosen = f"{_asked(indicators)} AND {field} >= {_AT} - {_length()} AND {field} < {_AT}"
     return f"""{_selected("units.minute")}
-FROM ({settled(relation, chosen)}) AS units
+FROM ({settled(relation, chosen, explained=True)}) AS units
 ARRAY JOIN {contributions(indicators)} AS part
 WHERE part.1 = {_ASKED} AND part.2 + part.3 > 0 AND has({spread("[toString(platform)]")}, {_PLACE})
     AND toUnixTimestamp(units.minute) >= part.5 AND toUnixTimestamp(units.minute) < part.6"""

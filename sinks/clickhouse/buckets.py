@@ -12,7 +12,7 @@ from schemas.indicator import Indicator
 from schemas.relations import RELATIONS, RelationName
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.identity import in_minutes
-from sinks.clickhouse.rates import contributions
+from sinks.clickhouse.rates import counted
 from sinks.clickhouse.raw import DATABASE, raw_table
 from sinks.clickhouse.sql import in_list
 from sinks.clickhouse.units import settled
@@ -45,10 +45,14 @@ async def recompute_minutes(
     await store.execute(
         f"""INSERT INTO {DATABASE}.flow_minutes
 SELECT indicator, minute, town_code, platform, sum(n), sum(d), sum(u), {version()} FROM (
-    SELECT part.1 AS indicator, minute, town_code, platform, part.2 AS n, part.3 AS d, part.4 AS u, 0 AS known
-    FROM ({settled(relation, in_minutes(accounted, minutes))})
-    ARRAY JOIN {contributions(indicators)} AS part
-    WHERE toUnixTimestamp(minute) >= part.5 AND toUnixTimestamp(minute) < part.6
+    SELECT indicator, minute, town_code, platform, n, d, u, 0 AS known
+    FROM (
+        SELECT minute, town_code, platform, {counted(indicators, "toUnixTimestamp(minute)")}
+        FROM ({settled(relation, in_minutes(accounted, minutes))})
+        GROUP BY minute, town_code, platform
+    )
+    ARRAY JOIN [{", ".join(f"'{one.code}'" for one in indicators)}] AS indicator,
+        numerators AS n, denominators AS d, unknowns AS u
     UNION ALL
     SELECT indicator, minute, town_code, platform, 0, 0, 0, 1 FROM {DATABASE}.flow_minutes
     WHERE indicator IN {codes_of(indicators)} AND minute IN {datetimes(minutes)}

@@ -3,8 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from schemas.fields import microseconds
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.raw import DATABASE
+
+_MOMENT: Final = "DateTime64(6, 'UTC')"
+_FLOOR: Final = "raw_floor:"
+"""Before an event type in the table of settings."""
 
 
 class PartitionProgress(NamedTuple):
@@ -14,26 +19,50 @@ class PartitionProgress(NamedTuple):
     max_time: datetime
 
 
-async def read_progress(store: Store) -> dict[tuple[str, int], PartitionProgress]:
-    """Progress of all partitions, by (stream, partition)."""
-    rows = await store.rows(f"SELECT stream, partition, next_offset, max_time FROM {DATABASE}.progress FINAL")
-    return {(stream, partition): PartitionProgress(offset, time) for stream, partition, offset, time in rows}
+class State(NamedTuple):
+    """All of this at once: progress by (stream, partition), watermarks by stream, and floors by event type: from which
+    moment on (Unix seconds) all raw rows are there, where older ones were dropped."""
+
+    progress: dict[tuple[str, int], PartitionProgress]
+    watermarks: dict[str, datetime]
+    floors: dict[str, int]
+
+
+async def read_state(store: Store) -> State:
+    """How far everything is."""
+    none = "toDateTime64(0, 6, 'UTC')"
+    state = State({}, {}, {})
+    for kind, name, number, offset, time in await store.rows(
+        f"SELECT 'progress', toString(stream), partition, next_offset, max_time FROM {DATABASE}.progress FINAL\n"
+        f"UNION ALL SELECT 'watermark', toString(stream), 0, 0, watermark FROM {DATABASE}.watermarks FINAL\n"
+        f"UNION ALL SELECT 'floor', substring(name, {len(_FLOOR) + 1}), 0, toInt64OrZero(value), {none}\n"
+        f"FROM {DATABASE}.settings FINAL WHERE startsWith(name, '{_FLOOR}')"
+    ):
+        if kind == "progress":
+            state.progress[str(name), int(number)] = PartitionProgress(int(offset), time)
+        elif kind == "watermark":
+            state.watermarks[str(name)] = time
+        else:
+            state.floors[str(name)] = int(offset)
+    return state
 
 
 async def write_progress(store: Store, progress: dict[tuple[str, int], PartitionProgress]) -> None:
     """Remembers the progress of some partitions."""
     at = now()
-    await store.insert_rows(
-        f"{DATABASE}.progress",
-        ["stream", "partition", "next_offset", "max_time", "updated_at"],
-        [[*key, one.next_offset, one.max_time, at] for key, one in progress.items()],
-    )
-
-
-async def read_watermarks(store: Store) -> dict[str, datetime]:
-    """The watermark of every stream that has one."""
-    rows = await store.rows(f"SELECT stream, watermark FROM {DATABASE}.watermarks FINAL")
-    return dict(rows)  # type: ignore[arg-type]  # rows of two columns
+    if progress:
+        await store.insert(
+            f"{DATABASE}.progress",
+            ["stream", "partition", "next_offset", "max_time", "updated_at"],
+            ["String", "Int32", "Int64", _MOMENT, _MOMENT],
+            [
+                [stream for stream, _ in progress],
+                [partition for _, partition in progress],
+                [one.next_offset for one in progress.values()],
+                [microseconds(one.max_time) for one in progress.values()],
+                [microseconds(at)] * len(progress),
+            ],
+        )
 
 
 async def write_watermarks(
@@ -52,18 +81,6 @@ async def read_settings(store: Store) -> dict[str, str]:
     """The values with which the stored aggregates were computed, by name."""
     rows = await store.rows(f"SELECT name, value FROM {DATABASE}.settings FINAL")
     return {str(name): str(value) for name, value in rows}
-
-
-_FLOOR: Final = "raw_floor:"
-
-
-async def read_floors(store: Store) -> dict[str, int]:
-    """From which moment on (Unix seconds) all raw rows of an event type are there, where older ones were dropped."""
-    return {
-        name.removeprefix(_FLOOR): int(value)
-        for name, value in (await read_settings(store)).items()
-        if name.startswith(_FLOOR)
-    }
 
 
 async def write_floor(store: Store, event_type: str, floor: int) -> None:

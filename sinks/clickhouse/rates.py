@@ -51,6 +51,29 @@ def contributions(indicators: Iterable[Indicator]) -> str:
     return "[" + ",\n        ".join(entries) + "]"
 
 
+def counted(indicators: Iterable[Indicator], moment: str) -> str:
+    """Arrays `numerators`, `denominators` and `unknowns`, one number an indicator, of a group of units.
+
+    :param moment: SQL for the time by which a unit counts, Unix seconds; asked for where a definition has phases."""
+    numbers: dict[str, list[str]] = {name: [] for name in VALUES}
+    for one in indicators:
+        phases = one.phases()
+        bounds = [
+            f"({moment} >= {phase.begin} AND {moment} < {phase.end}) AND " if len(phases) > 1 else ""
+            for phase in phases
+        ]
+        where = [f"{bound}({phase.where})" for bound, phase in zip(bounds, phases, strict=True)]
+        also = {
+            "numerator": [f"({phase.numerator})" for phase in phases],
+            "denominator": ["true"] * len(phases),
+            "unknown": [f"({phase.unknown})" for phase in phases],
+        }
+        for name, conditions in also.items():
+            units = " OR ".join(f"({a} AND {b})" for a, b in zip(where, conditions, strict=True))
+            numbers[name].append("toUInt64(0)" if name == "denominator" and one.counts else f"countIf({units})")
+    return ", ".join(f"[{', '.join(several)}] AS {name}s" for name, several in numbers.items())
+
+
 def scope_ids(indicator: Indicator) -> list[tuple[str, str]]:
     """(scope, scope_id) of every place at which the indicator is shown."""
     ids: dict[str, Sequence[str]] = {"city": (CITY_CODE,), "town": tuple(TOWNS), "platform": tuple(PLATFORMS)}

@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas.event import EventData
 from sinks.clickhouse.client import Store
-from sinks.clickhouse.progress import read_floors, write_floor
+from sinks.clickhouse.progress import read_state, write_floor
 from sinks.clickhouse.raw import DATABASE, raw_table
 
 _FIRST_MONTH: Final = datetime(2020, 2, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ async def drop_older(store: Store, model: type[EventData], clock: datetime, kept
     floor = floor_at(clock, kept)
     if floor < _FIRST_MONTH:
         return []
-    if (await read_floors(store)).get(model.type, 0) < int(floor.timestamp()):
+    if (await read_state(store)).floors.get(model.type, 0) < int(floor.timestamp()):
         await write_floor(store, model.type, int(floor.timestamp()))
     dropped = []
     index = f"{DATABASE}.raw_events"

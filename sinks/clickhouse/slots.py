@@ -100,8 +100,10 @@ SELECT '{one.code}', hour, camera_id, groupBitOr(bits), minIf(first, first > toD
         groupBitOr(if({healthy}, bitShiftLeft(toUInt16(1), {slot}), 0)) AS bits,
         min(event_time) AS first, argMax({_HEARTBEAT}, {KEY}) AS latest
     FROM {_HEARTBEATS}
-    WHERE event_time >= toDateTime64({listed[0]}, 6, 'UTC') AND event_time < toDateTime64({listed[-1] + HOUR}, 6, 'UTC')
-        AND toStartOfHour(event_time) IN {datetimes(listed)}{chosen} AND {superseded_filter(Heartbeat)}
+    PREWHERE event_time >= toDateTime64({listed[0]}, 6, 'UTC')
+        AND event_time < toDateTime64({listed[-1] + HOUR}, 6, 'UTC')
+        AND toStartOfHour(event_time) IN {datetimes(listed)}{chosen}
+    WHERE {superseded_filter(Heartbeat)}
     GROUP BY hour, camera_id
     UNION ALL
     SELECT hour, camera_id, 0, toDateTime64(0, 6, 'UTC'), (toDateTime64(0, 6, 'UTC'), '', '', '', '')

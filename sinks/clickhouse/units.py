@@ -29,19 +29,21 @@ def event_tuple(model: type[EventData], record: str, first: int) -> str:
     )
 
 
-def settled(relation: RelationName, chosen: str) -> str:
+def settled(relation: RelationName, chosen: str, *, explained: bool = False) -> str:
     """Subquery: the current units of a flow relation.
 
-    :param chosen: SQL condition on the field by which units count, which every row that is wanted meets."""
-    return _orders(chosen) if relation == "orders" else _records(relation, chosen)
+    :param chosen: SQL condition on the field by which units count, which every row that is wanted meets.
+    :param explained: with `events`."""
+    return _orders(chosen, explained) if relation == "orders" else _records(relation, chosen, explained)
 
 
-def _orders(chosen: str) -> str:
+def _orders(chosen: str, explained: bool) -> str:
     fields = [one for one in RELATIONS["orders"].fields if one not in EVIDENCE_FIELDS and one != "delivered_at"]
     latest = ", ".join(f"latest.{position} AS {one}" for position, one in enumerate(fields, 1))
     best = ", ".join(f"best.{position} AS {one}" for position, one in enumerate(EVIDENCE_FIELDS, 1))
-    return f"""SELECT order_id AS unit_id, toStartOfMinute(delivered_at) AS minute, delivered_at, {latest}, {best},
-            arrayDistinct([{event_tuple(Order, "latest", len(fields) + 1)}, {event_tuple(Order, "best", 5)}]) AS events
+    deciding = f"[{event_tuple(Order, 'latest', len(fields) + 1)}, {event_tuple(Order, 'best', 5)}]"
+    events = f", arrayDistinct({deciding}) AS events" if explained else ""
+    return f"""SELECT order_id AS unit_id, toStartOfMinute(delivered_at) AS minute, delivered_at, {latest}, {best}{events}
         FROM (
             SELECT order_id, delivered_at,
                 argMax(({", ".join((*fields, *_EVENT))}), {KEY}) AS latest,
@@ -53,14 +55,14 @@ def _orders(chosen: str) -> str:
         )"""
 
 
-def _records(relation: RelationName, chosen: str) -> str:
+def _records(relation: RelationName, chosen: str, explained: bool) -> str:
     """Whole current records: of every entity of which any event, also one that was corrected, meets the condition."""
     units = RELATIONS[relation]
     model, accounted = units.model, units.accounted_at
     fields = [name for name, owner in units.fields.items() if owner is model]
     values = ", ".join(f"record.{position} AS {one}" for position, one in enumerate(fields, 1))
-    current = f"""SELECT {model.entity} AS unit_id, {values},
-                [{event_tuple(model, "record", len(fields) + 1)}] AS events
+    events = f", [{event_tuple(model, 'record', len(fields) + 1)}] AS events" if explained else ""
+    current = f"""SELECT {model.entity} AS unit_id, {values}{events}
             FROM (
                 SELECT {model.entity}, argMax(({", ".join((*fields, *_EVENT))}), {KEY}) AS record
                 FROM {raw_table(model)}
@@ -70,12 +72,13 @@ def _records(relation: RelationName, chosen: str) -> str:
             )"""
     minute = f"assumeNotNull(toStartOfMinute({accounted})) AS minute, '' AS platform"
     if relation == "banquets":
+        both = "if(cooks.operator_id = '', records.events, arrayPushBack(records.events, cooks.event)) AS events"
+        with_cook = f",\n                {both}" if explained else ""
         return f"""SELECT banquets.*, {minute},
             ifNull(cook.2 >= toDate32(held_at, 'Asia/Shanghai'), false) AS cook_trained,
             ifNull(cook.3 >= toDate32(held_at, 'Asia/Shanghai'), false) AS cook_healthy
         FROM (
-            SELECT records.* EXCEPT events, cooks.record AS cook,
-                if(cooks.operator_id = '', records.events, arrayPushBack(records.events, cooks.event)) AS events
+            SELECT {"records.* EXCEPT events" if explained else "records.*"}, cooks.record AS cook{with_cook}
             FROM (
             {current}
             ) AS records

@@ -18,8 +18,11 @@ _OTHER_VIEWS: Final = (
 _MOVE_SECONDS: Final = 30.0
 
 
-def differences(stack: Stack, oracle: Oracle, rejects: Mapping[Place, Record]) -> list[str]:
-    """All differences between the tables and the oracle, once every indicator is as far as it should be."""
+def differences(stack: Stack, oracle: Oracle, rejects: Mapping[Place, Record], asked: int = 1) -> list[str]:
+    """All differences between the tables and the oracle, once every indicator is as far as it should be.
+
+    :param asked: spans and places of every indicator for which `rate_between` and `why` are asked.
+    """
     _wait_as_of(stack, oracle)
     return [
         *_zones(stack),
@@ -29,8 +32,8 @@ def differences(stack: Stack, oracle: Oracle, rejects: Mapping[Place, Record]) -
         *conflict_differences(stack, oracle),
         *rate_differences(stack, oracle),
         *history_differences(stack, oracle),
-        *between_differences(stack, oracle),
-        *why_differences(stack, oracle),
+        *between_differences(stack, oracle, asked),
+        *why_differences(stack, oracle, asked),
     ]
 
 

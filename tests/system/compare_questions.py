@@ -11,31 +11,30 @@ from tests.system.compare_rates import NOTHING, places
 from tests.system.differing import differ, keyed
 from tests.system.oracle import Event, Oracle, shown
 from tests.system.oracle_events import DAY, HOUR, MINUTE, minute_of
-from tests.system.oracle_indicators import CITY, INDICATORS, LENGTHS, Indicator, Rate, Unit
+from tests.system.oracle_indicators import INDICATORS, LENGTHS, Indicator, Rate, Unit
 from tests.system.stack import Stack
 
 _SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
-_SPANS: Final = 3
 _EVER: Final = 400 * DAY
 
 
-def between_differences(stack: Stack, oracle: Oracle) -> Iterable[str]:
-    """Of some spans of every indicator, which end at as_of at the latest."""
+def between_differences(stack: Stack, oracle: Oracle, asked: int) -> Iterable[str]:
+    """Of all that has been, and of so many spans of every indicator, which end at as_of at the latest."""
     chance = Random(oracle.as_of)
     client = stack.client()
     try:
         for code, indicator in INDICATORS.items():
-            for start, end in _spans(oracle, code, chance):
+            for start, end in _spans(oracle, code, chance, asked):
                 yield from _between(client, oracle, indicator, start, end, chance)
     finally:
         client.close()
 
 
-def _spans(oracle: Oracle, code: str, chance: Random) -> Iterable[tuple[int, int]]:
-    """All that has been, and some spans that begin or end about where something counts."""
+def _spans(oracle: Oracle, code: str, chance: Random, asked: int) -> Iterable[tuple[int, int]]:
+    """All that has been, and spans that begin or end about where something counts."""
     yield oracle.as_of - _EVER, oracle.as_of
     moments = [one for one in oracle.moments(code) if one < oracle.as_of] or [oracle.as_of - HOUR]
-    for _ in range(_SPANS - 1):
+    for _ in range(asked):
         about = minute_of(chance.choice(moments))
         end = min(about + chance.choice((0, MINUTE, 7 * MINUTE, HOUR, 3 * DAY)), oracle.as_of)
         yield end - chance.choice((MINUTE, 7 * MINUTE, HOUR, 5 * DAY)), end
@@ -64,17 +63,19 @@ def _between(
     return [*twice, *differ(called, expected, actual)]
 
 
-def why_differences(stack: Stack, oracle: Oracle) -> Iterable[str]:
-    """Of the units behind some rates: the city's and a town's or platform's with units, and a place at random."""
+def why_differences(stack: Stack, oracle: Oracle, asked: int) -> Iterable[str]:
+    """Of the units behind some rates of every indicator, in so many places with units, and now and then in any."""
     chance = Random(oracle.as_of)
     client = stack.client()
     try:
         for indicator in INDICATORS.values():
             window, at = _asked(oracle, indicator, chance)
             units = oracle.units(indicator.code, at - LENGTHS.get(window, 0), at)
-            with_units = sorted({scope for unit in units for scope in unit.scopes})
-            asked = {CITY, *chance.sample(with_units, min(2, len(with_units))), chance.choice(places(indicator))}
-            for scope in sorted(asked):
+            some = sorted({scope for unit in units for scope in unit.scopes})
+            scopes = set(chance.sample(some, min(asked, len(some))))
+            if not scopes or chance.random() < 0.2:
+                scopes.add(chance.choice(places(indicator)))
+            for scope in sorted(scopes):
                 there = {unit.id: unit for unit in units if scope in unit.scopes}
                 yield from _why(client, indicator, scope, window, _text(at, chance), there)
     finally:

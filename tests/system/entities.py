@@ -21,7 +21,7 @@ LEAD: Final = 72 * HOUR
 _ZONES: Final = (SHANGHAI, UTC, timezone(timedelta(hours=-5, minutes=-30)))
 _BASE: Final = datetime(2025, 11, 20, 4, 31, 17, 123456, UTC)
 KINDS: Final = {
-    "op": ("takeaway", 24), "kit": ("takeaway", 3), "school": ("school_canteen", 4), "elder": ("eldercare_canteen", 3),
+    "op": ("takeaway", 24), "kit": ("takeaway", 4), "school": ("school_canteen", 4), "elder": ("eldercare_canteen", 3),
     "work": ("workplace_canteen", 1), "canteen": ("caring_canteen", 3), "unit": ("delivery_unit", 3),
     "supplier": ("school_supplier", 3), "centre": ("banquet_centre", 1), "cook": ("banquet_cook", 5),
     "company": ("cook_company", 2), "street": ("dining_street", 4),

@@ -31,7 +31,6 @@ _NONE: Final = timedelta(0)
 _STEPS: Final = (-MICRO, _NONE, MICRO)
 _WINDOWS: Final = (HOUR, DAY, 7 * DAY, 30 * DAY)
 _SETTLE: Final = 15 * MINUTE
-_CAMERAS: Final = 4
 
 
 class Maker(Entities):
@@ -119,15 +118,15 @@ class Maker(Entities):
 
     def _window_edges(self) -> Iterator[Json]:
         """Meals and days by which something is due on the edges of windows."""
-        for edge in (self.as_of, *(self.as_of - one for one in (*_WINDOWS, 365 * DAY))):
-            for step in _STEPS:
-                at = edge + step
-                meal = {"held_at": self.text(at), "declared_at": self.near(at - LEAD), "status": "held", "diners": 100}
-                yield self._sometime(RECORD, self.banquet() | meal)
-                due = {"due_at": self.text(at), "review": "closed", "closed_at": self.near(at)}
-                yield self._sometime(FINDING, self.finding() | due)
-                visit = {"due_at": self.text(at), "measure": "supervision_visit", "done_at": self.near(at)}
-                yield self._sometime(MEASURE, self.measure() | visit | {"status": "done"})
+        edges = (self.as_of, *(self.as_of - one for one in (*_WINDOWS, 365 * DAY)))
+        for number, at in enumerate(edge + step for edge in edges for step in _STEPS):
+            name, moment = f"{self.prefix}edge-{number}", self.text(at)
+            meal = {"held_at": moment, "declared_at": self.near(at - LEAD), "status": "held", "diners": 100}
+            yield self._sometime(RECORD, self.banquet() | meal | {"banquet_id": name})
+            due = {"due_at": moment, "review": "closed", "closed_at": self.near(at)}
+            yield self._sometime(FINDING, self.finding() | due | {"finding_id": name})
+            visit = {"due_at": moment, "measure": "supervision_visit", "done_at": self.near(at), "status": "done"}
+            yield self._sometime(MEASURE, self.measure() | visit | {"measure_id": name})
 
     def _last_days(self) -> Iterator[Json]:
         """Certificates that end about as_of, and cooks whose papers end with the day of a meal or with the next."""
@@ -145,7 +144,7 @@ class Maker(Entities):
             yield self._event(OPERATOR, registry, self.as_of - self.chance.choice((0, 30)) * DAY)
             for held in (midnight - MICRO, midnight, midnight + DAY - MICRO):
                 meal = {"held_at": self.text(held), "cook_id": cook, "status": "held", "diners": 100}
-                yield self._sometime(RECORD, self.banquet() | meal)
+                yield self._sometime(RECORD, self.banquet() | meal | {"banquet_id": f"{cook}-{held:%d-%H}"})
 
     def _many(self) -> Iterator[Json]:
         """Elder-care canteens with kitchens, and schools; and one town in which all is well."""
@@ -174,17 +173,17 @@ class Maker(Entities):
 
     def _bursts(self) -> Iterator[Json]:
         """Cameras that beat every minute for an hour or two, with gaps, dark times, and a move to another kitchen."""
-        chance = self.chance
-        for number, kitchen in enumerate(self.ids["kit"]):
-            registry = self.operator(kitchen) | {"open_hours": self.hours(now=number > 0), "status": "active"}
-            yield self._event(OPERATOR, registry, self.as_of - MINUTE * chance.random())
-        for number in range(_CAMERAS):
-            bound = {"operator_id": chance.choice(self.ids["kit"]), "town_code": chance.choice(self.towns)}
-            data = self.heartbeat(f"cam-{number}") | bound | ({"operator_id": "nobody"} if number == 3 else {})
+        chance, kitchens = self.chance, self.ids["kit"]
+        for number, kitchen in enumerate(kitchens):
+            hours = self.hours(now=True) if number else [{"from": "09:00", "to": "13:30"}]
+            state = {"open_hours": hours, "status": "active" if number < len(kitchens) - 1 else "suspended"}
+            yield self._event(OPERATOR, self.operator(kitchen) | state, self.as_of - MINUTE * chance.random())
+        for number, kitchen in enumerate([*kitchens, "nobody"]):
+            data = self.heartbeat(f"cam-{number}") | {"operator_id": kitchen}
             begins = [chance.choice((26 * HOUR, 8 * DAY, 33 * DAY)), 3 * HOUR, chance.choice((_NONE, 90 * MINUTE))]
             for begin in begins[number % 2 :]:
-                if chance.random() < 0.4:
-                    data |= {"operator_id": chance.choice(self.ids["kit"]), "town_code": chance.choice(self.towns)}
+                if chance.random() < 0.2:
+                    data |= {"operator_id": chance.choice(kitchens), "town_code": chance.choice(self.towns)}
                 yield from self._burst(data, self.as_of - begin - 40 * MINUTE * chance.random())
 
     def _burst(self, data: Json, moment: datetime) -> Iterator[Json]:
@@ -207,7 +206,7 @@ class Maker(Entities):
 
     def _first_beats(self) -> list[Json]:
         """Heartbeats that come after everything else and are older than all others of their cameras."""
-        cameras = self.chance.sample(range(_CAMERAS), 2)
+        cameras = self.chance.sample(range(5), 2)
         agos = [self.chance.choice((5 * HOUR, 9 * DAY, 40 * DAY)) for _ in cameras]
         beats = [self.heartbeat(f"cam-{number}") for number in cameras]
         return [self._event(HEARTBEAT, beat, self.as_of - ago) for beat, ago in zip(beats, agos, strict=True)]
@@ -267,7 +266,7 @@ class Maker(Entities):
     def _twin(self, event: Json) -> Json:
         """An event of the same entity at the same time, from another source, often with the same id."""
         twin: Json = json.loads(json.dumps(event))
-        twin["source"] = f"{event['source']}/{self.chance.choice('12')}"
+        twin["source"] = self.chance.choice((f"{event['source']}/1", f"/1{event['source']}"))
         if self.chance.random() < 0.5:
             twin["id"] = self.chance.choice((f"{event['id']}0", "e10", "e9"))
         self.change(twin["type"], twin["data"])

@@ -68,7 +68,7 @@ DROP TABLE yangguang.order_activity {on_cluster};
 CREATE TABLE yangguang.order_hours {on_cluster} (
     `operator_id` String COMMENT 'Operator',
     `hour` DateTime('UTC') COMMENT 'Hour of delivery, UTC',
-    `spans` Array(Tuple(`from` DateTime('UTC'), `until` DateTime('UTC'))) COMMENT 'Minutes [from, until) at which an order of this hour counts as recent, joined where they touch',
+    `spans` Array(Tuple(`from` DateTime('UTC'), `until` DateTime('UTC'))) COMMENT 'Minutes [from, until) at which an order of this hour counts as recent',
     `version` DateTime64(6, 'UTC') COMMENT 'When the row was recomputed; the latest wins'
 )
 ENGINE = {replacing}(version)

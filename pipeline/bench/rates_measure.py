@@ -1,0 +1,234 @@
+"""What rates cost: asking for all of them, mending one minute, computing a day anew, and keeping up with a stream."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from pipeline.bench.filled_city import CAMERAS, MERCHANTS, fillings
+from pipeline.bench.metered import Cost, Meter, MeteredStore
+from pipeline.bench.services import OwnClickHouse, own_clickhouse
+from schemas.camera import Heartbeat
+from schemas.catalogue import STREAMS
+from schemas.fields import microseconds
+from schemas.indicators import INDICATORS
+from schemas.seal import Order
+from sinks.clickhouse.catalogue import sync_catalogue
+from sinks.clickhouse.client import connect, now
+from sinks.clickhouse.migrate import Migrator
+from sinks.clickhouse.progress import write_watermarks
+from sinks.clickhouse.raw import DATABASE
+from streams.aggregate import Aggregator, Clock
+from streams.land import Landed
+from streams.rebuild import Rebuilder, adopt
+from streams.topics import Extent
+
+END: Final = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+"""The moment of the city: noon in Shanghai."""
+LATENESS: Final = timedelta(seconds=60)
+ACTIVE_DAYS: Final = 30
+REPEATS: Final = 15
+_HEARTBEATS_IN_TEN: Final = 7
+"""Of ten events of the steady stream so many are heartbeats, as in a county, and the rest orders."""
+
+FROM_RAW: Final = f"""SELECT town_code, platform, {
+    ", ".join(
+        f"countIf(delivered_at >= toDateTime64('{END:%Y-%m-%d %H:%M:%S}', 6, 'UTC') - {seconds} AND fulfilment = 'delivered'),"
+        f" countIf(delivered_at >= toDateTime64('{END:%Y-%m-%d %H:%M:%S}', 6, 'UTC') - {seconds} AND fulfilment = 'delivered'"
+        " AND seal_state = 'intact' AND evidence_level >= 2 AND sealed_packages >= packages)"
+        for seconds in (3_600, 86_400, 604_800, 2_592_000)
+    )
+} FROM {DATABASE}.raw_orders FINAL GROUP BY town_code, platform"""
+"""The peer: one of the 27 indicators, all its windows, counted from the raw rows at every question."""
+
+Say = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+class Measured(NamedTuple):
+    """All that was measured with one number of orders; `steady` is what a second of the steady stream costs."""
+
+    orders: int
+    filled_seconds: float
+    rebuilt: Cost
+    rates_now: Cost
+    from_raw: Cost
+    late_event: Cost
+    late_heartbeat: Cost
+    day: Cost
+    steady: Cost
+    steady_events: int
+
+
+def measure(home: Path, orders: int, rate: int, seconds: int, say: Say) -> Measured:
+    """Fills a database of its own and measures. Raises BenchError and ClickHouseError.
+
+    :param rate: events/s of the steady stream.
+    :param seconds: how long it lasts; every second's events are landed, aggregated, and time moves on."""
+    with own_clickhouse(home) as own:
+        client = connect(own.address, None)
+        try:
+            migrator = Migrator(client)
+            migrator.prepare()
+            migrator.apply(migrator.plan())
+            sync_catalogue(client, INDICATORS)
+            begun = now()
+            statements = list(fillings(orders, END))
+            for number, filling in enumerate(statements, 1):
+                client.command(filling.statement)
+                say(f"filling raw tables, {orders:,} orders", number, len(statements))
+            filled = (now() - begun).total_seconds()
+            return asyncio.run(_measure(own, client, orders, filled, rate, seconds, say))
+        finally:
+            client.close()
+
+
+async def _measure(
+    own: OwnClickHouse, client: Client, orders: int, filled: float, rate: int, seconds: int, say: Say
+) -> Measured:
+    store = await MeteredStore.open(own.address)
+    try:
+        meter = Meter(store, own.pid)
+        marks = dict.fromkeys(STREAMS, END - LATENESS)
+        await write_watermarks(store, marks, END, "event", LATENESS)
+        await adopt(store, INDICATORS, ACTIVE_DAYS)
+        meter.start()
+        async for step in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run():
+            say(f"rebuild of everything: {step.what}", step.done, step.of)
+        rebuilt = meter.stop()
+        say("asking for all rates", 0, 1)
+        asked = await _asked(store, meter, f"SELECT * FROM {DATABASE}.rates_now", REPEATS)
+        raw = await _asked(store, meter, FROM_RAW, 5)
+        aggregator = Aggregator(store, _Landing(client).extents, Clock("event", LATENESS), INDICATORS, ACTIVE_DAYS)
+        say("late events", 0, 1)
+        late_event = await _late(aggregator, meter, client, Order.type)
+        late_heartbeat = await _late(aggregator, meter, client, Heartbeat.type)
+        day_end = int((END - timedelta(days=3)).replace(hour=16).timestamp())
+        meter.start()
+        async for _ in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run(day_end - 86_400, day_end, identities=False):
+            pass
+        day = meter.stop()
+        steady = await _steady(aggregator, meter, client, rate, seconds, say)
+        return Measured(orders, filled, rebuilt, asked, raw, late_event, late_heartbeat, day, steady, rate)
+    finally:
+        await store.close()
+
+
+def _middle(costs: Sequence[Cost]) -> Cost:
+    """The median of each part."""
+    return Cost(*(median(values) for values in zip(*costs, strict=True)))
+
+
+async def _asked(store: MeteredStore, meter: Meter, sql: str, repeats: int) -> Cost:
+    costs = []
+    for _ in range(repeats):
+        meter.start()
+        await store.rows(sql)
+        costs.append(meter.stop())
+    return _middle(costs)
+
+
+class _Landing:
+    """Lands made events of orders and heartbeats, as the land stage's last step: rows, then what it says of them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._landed = 0
+
+    async def extents(self, stream: str) -> dict[int, Extent]:
+        """Everything that was landed is all there is."""
+        del stream
+        return {0: Extent(0, 0)}
+
+    def orders(self, times: Sequence[datetime]) -> Landed:
+        """Orders that were delivered at these moments, each of another operator than the one before."""
+        first = self._landed
+        self._landed += len(times)
+        columns = {
+            "order_id": [f"new-{first + number}" for number in range(len(times))],
+            "operator_id": [f"op-{(first + number) * 7 % MERCHANTS}" for number in range(len(times))],
+            "platform": ["meituan"] * len(times),
+            "town_code": ["330681001"] * len(times),
+            "delivered_at": times,
+            "fulfilment": ["delivered"] * len(times),
+            "packages": [1] * len(times),
+            "sealed_packages": [1] * len(times),
+            "seal_state": ["intact"] * len(times),
+            "evidence_level": [2] * len(times),
+        }
+        return self._land(Order.type, "orders", columns, times, first)
+
+    def heartbeats(self, times: Sequence[datetime]) -> Landed:
+        """Heartbeats at these moments, of one camera after the other."""
+        first = self._landed
+        self._landed += len(times)
+        cameras = [(first + number) % CAMERAS for number in range(len(times))]
+        # operator and town as the city has them, or every camera would seem to have moved
+        rows = self._client.query(
+            "SELECT camera_id, any(operator_id), any(toString(town_code)) FROM yangguang.camera_bindings FINAL "
+            "WHERE camera_id IN {cameras:Array(String)} GROUP BY camera_id",
+            {"cameras": [f"cam-{one}" for one in cameras]},
+        ).result_rows
+        known = {camera: (operator, town) for camera, operator, town in rows}
+        columns = {
+            "camera_id": [f"cam-{one}" for one in cameras],
+            "operator_id": [known[f"cam-{one}"][0] for one in cameras],
+            "town_code": [known[f"cam-{one}"][1] for one in cameras],
+            "online": [True] * len(times),
+            "advancing": [True] * len(times),
+            "picture": ["ok"] * len(times),
+        }
+        return self._land(Heartbeat.type, "cameras", columns, times, first)
+
+    def _land(
+        self, kind: str, table: str, columns: dict[str, Sequence[Any]], times: Sequence[datetime], first: int
+    ) -> Landed:
+        landed_at = now()
+        columns |= {
+            "event_id": [f"new-{first + number}" for number in range(len(times))],
+            "source": ["/bench/new"] * len(times),
+            "event_time": times,
+            "landed_at": [landed_at] * len(times),
+        }
+        self._client.insert(f"{DATABASE}.raw_{table}", list(columns.values()), list(columns), column_oriented=True)
+        minutes = sorted({microseconds(time) // 60_000_000 * 60 for time in times})
+        stream = "yangguang.seal" if kind == Order.type else "yangguang.camera"
+        return Landed(stream, microseconds(landed_at), {0: (0, microseconds(max(times)))}, {kind: minutes})
+
+
+async def _late(aggregator: Aggregator, meter: Meter, client: Client, kind: str) -> Cost:
+    """One event that comes hours late: all that the aggregate stage does for it."""
+    landing = _Landing(client)
+    landing._landed = 10_000_000 if kind == Order.type else 20_000_000
+    costs = []
+    for number in range(REPEATS):
+        moment = [END - timedelta(hours=3, minutes=7 * number)]
+        landed = landing.orders(moment) if kind == Order.type else landing.heartbeats(moment)
+        meter.start()
+        await aggregator.apply([landed])
+        costs.append(meter.stop())
+    return _middle(costs)
+
+
+async def _steady(aggregator: Aggregator, meter: Meter, client: Client, rate: int, seconds: int, say: Say) -> Cost:
+    """The mean cost of one second: what came in it is aggregated, and the watermark follows. Landing is not counted."""
+    landing = _Landing(client)
+    landing._landed = 30_000_000
+    costs = []
+    beats = rate * _HEARTBEATS_IN_TEN // 10
+    for second in range(seconds):
+        start = END + timedelta(seconds=second)
+        landed = [
+            landing.heartbeats([start + timedelta(microseconds=1000 * number) for number in range(beats)]),
+            landing.orders([start + timedelta(microseconds=1000 * number) for number in range(rate - beats)]),
+        ]
+        meter.start()
+        await aggregator.apply(landed)
+        await aggregator.advance(["yangguang.camera", "yangguang.seal", "yangguang.registry", "yangguang.banquet"])
+        costs.append(meter.stop())
+        say(f"{rate} events/s", second + 1, seconds)
+    return Cost(*(sum(values) / seconds for values in zip(*costs, strict=True)))  # type: ignore[arg-type]  # a mean
