@@ -111,7 +111,7 @@ class Recomputer:
         )
 
     async def _ordered(self, touched: Touched, *, rivals: bool) -> None:
-        """Activity is kept for hours that time has passed; that of later ones is computed when a timeline asks for it."""
+        """Activity is kept for hours that time has passed; that of later ones is computed when a timeline needs it."""
         if not self._active_days:
             return
         mark = self._mark(Order)
@@ -121,7 +121,7 @@ class Recomputer:
         await self.timelines({name for name, orders in operators.items() if not self._is_covered(name, orders)})
 
     def _is_covered(self, operator: str, orders: Ordered) -> bool:
-        """Whether new orders change nothing about when the operator has recent ones, as far as a rate can ask for: a day
+        """Whether new orders change nothing about when the operator has recent ones, as far as a rate can ask: a day
         beyond the watermark. What lies further on is computed when time comes near it (`pass_time`)."""
         horizon = self._mark(Order) + _DAY
         begin, end = self._covered.get(operator, (END, 0))

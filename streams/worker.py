@@ -109,8 +109,7 @@ class _Stages:
         if self._offsets is not None:
             self._offsets.close()
 
-    async def _revoked(self, app: Any, revoked: Any, **_: Any) -> None:
-        del app, revoked
+    async def _revoked(self, *_: Any, **__: Any) -> None:
         if self._aggregator is not None:
             self._aggregator.forget()
 

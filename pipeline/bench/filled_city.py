@@ -43,8 +43,10 @@ def _town(number: str) -> str:
     return _pick(tuple(TOWNS), _hash("town", number))
 
 
-def fillings(orders: int, end: datetime) -> Iterator[Filling]:
-    """The statements that fill the raw tables with what came until `end`; orders in portions, by time of delivery."""
+def fillings(orders: int, end: datetime, cameras: int = CAMERAS) -> Iterator[Filling]:
+    """The statements that fill the raw tables with what came until `end`; orders in portions, by time of delivery.
+
+    :param cameras: at most `CAMERAS`."""
     second = int(end.timestamp())
     yield _operators(second)
     yield _kitchens(second)
@@ -53,7 +55,7 @@ def fillings(orders: int, end: datetime) -> Iterator[Filling]:
     yield _banquets(second)
     yield _findings(second)
     for hour in range(24):
-        yield _heartbeats(second, hour)
+        yield _heartbeats(second, hour, cameras)
     for first in range(0, orders, _ORDERS_AT_ONCE):
         yield _orders(second, first, min(_ORDERS_AT_ONCE, orders - first), orders)
 
@@ -190,10 +192,10 @@ def _findings(second: int) -> Filling:
     )
 
 
-def _heartbeats(second: int, hour: int) -> Filling:
+def _heartbeats(second: int, hour: int, cameras: int) -> Filling:
     """An hour of the last day: each camera once a minute."""
-    camera, minute = f"(number % {CAMERAS})", f"intDiv(number, {CAMERAS})"
-    rows = CAMERAS * 60
+    camera, minute = f"(number % {cameras})", f"intDiv(number, {cameras})"
+    rows = cameras * 60
     return _insert(
         "cameras",
         {

@@ -1,4 +1,4 @@
-"""A store that counts what it asks for, and a ledger of CPU: what a stage costs, by its own process and by ClickHouse."""
+"""A store that counts what it asks for, and a meter: what a stage costs in its own process and in ClickHouse."""
 
 import time
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """`yangguang bench rates`: what it costs to ask for rates and to keep them right, and how that grows.
 
-Each size has a ClickHouse of its own, with a month of a city: so many orders, a day of 10 000 cameras' heartbeats, 5 000
-operators, banquets, findings, villages, duties. The peer counts one indicator of the 27 from the raw rows.
+Each size has a ClickHouse of its own, with a month of a city: so many orders, a day of 10 000 cameras' heartbeats,
+5 000 operators, banquets, findings, villages, duties. The peer counts one indicator of the 27 from the raw rows.
 """
 
 import os
@@ -81,7 +81,8 @@ def _as_json(found: list[Measured]) -> dict[str, Any]:
 
 
 def _growth(found: list[Measured], name: str) -> float:
-    first, last = getattr(found[0], name), getattr(found[-1], name)
+    first: Cost = getattr(found[0], name)
+    last: Cost = getattr(found[-1], name)
     return round(last.milliseconds / first.milliseconds, 2)
 
 

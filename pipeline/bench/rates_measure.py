@@ -1,7 +1,7 @@
 """What rates cost: asking for all of them, mending one minute, computing a day anew, and keeping up with a stream."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -35,14 +35,13 @@ REPEATS: Final = 15
 _HEARTBEATS_IN_TEN: Final = 7
 """Of ten events of the steady stream so many are heartbeats, as in a county, and the rest orders."""
 
-FROM_RAW: Final = f"""SELECT town_code, platform, {
-    ", ".join(
-        f"countIf(delivered_at >= toDateTime64('{END:%Y-%m-%d %H:%M:%S}', 6, 'UTC') - {seconds} AND fulfilment = 'delivered'),"
-        f" countIf(delivered_at >= toDateTime64('{END:%Y-%m-%d %H:%M:%S}', 6, 'UTC') - {seconds} AND fulfilment = 'delivered'"
-        " AND seal_state = 'intact' AND evidence_level >= 2 AND sealed_packages >= packages)"
-        for seconds in (3_600, 86_400, 604_800, 2_592_000)
-    )
-} FROM {DATABASE}.raw_orders FINAL GROUP BY town_code, platform"""
+_DELIVERED: Final = f"fulfilment = 'delivered' AND delivered_at >= toDateTime64('{END:%Y-%m-%d %H:%M:%S}', 6, 'UTC')"
+_SEALED: Final = "seal_state = 'intact' AND evidence_level >= 2 AND sealed_packages >= packages"
+_COUNTS: Final = ", ".join(
+    f"countIf({_DELIVERED} - {seconds}), countIf({_DELIVERED} - {seconds} AND {_SEALED})"
+    for seconds in (3_600, 86_400, 604_800, 2_592_000)
+)
+FROM_RAW: Final = f"SELECT town_code, platform, {_COUNTS} FROM {DATABASE}.raw_orders FINAL GROUP BY town_code, platform"
 """The peer: one of the 27 indicators, all its windows, counted from the raw rows at every question."""
 
 Say = Callable[[str, int, int], None]
@@ -103,7 +102,7 @@ async def _measure(
         say("asking for all rates", 0, 1)
         asked = await _asked(store, meter, f"SELECT * FROM {DATABASE}.rates_now", REPEATS)
         raw = await _asked(store, meter, FROM_RAW, 5)
-        aggregator = Aggregator(store, _Landing(client).extents, Clock("event", LATENESS), INDICATORS, ACTIVE_DAYS)
+        aggregator = Aggregator(store, _Landing(client, 0).extents, Clock("event", LATENESS), INDICATORS, ACTIVE_DAYS)
         say("late events", 0, 1)
         late_event = await _late(aggregator, meter, client, Order.type)
         late_heartbeat = await _late(aggregator, meter, client, Heartbeat.type)
@@ -133,11 +132,13 @@ async def _asked(store: MeteredStore, meter: Meter, sql: str, repeats: int) -> C
 
 
 class _Landing:
-    """Lands made events of orders and heartbeats, as the land stage's last step: rows, then what it says of them."""
+    """Lands made events of orders and heartbeats, as the land stage's last step: rows, then what it says of them.
 
-    def __init__(self, client: Client) -> None:
+    :param first: number of the first event, so that no two landings make the same ones."""
+
+    def __init__(self, client: Client, first: int) -> None:
         self._client = client
-        self._landed = 0
+        self._landed = first
 
     async def extents(self, stream: str) -> dict[int, Extent]:
         """Everything that was landed is all there is."""
@@ -185,10 +186,11 @@ class _Landing:
         return self._land(Heartbeat.type, "cameras", columns, times, first)
 
     def _land(
-        self, kind: str, table: str, columns: dict[str, Sequence[Any]], times: Sequence[datetime], first: int
+        self, kind: str, table: str, columns: Mapping[str, Sequence[Any]], times: Sequence[datetime], first: int
     ) -> Landed:
         landed_at = now()
-        columns |= {
+        columns = {
+            **columns,
             "event_id": [f"new-{first + number}" for number in range(len(times))],
             "source": ["/bench/new"] * len(times),
             "event_time": times,
@@ -202,8 +204,7 @@ class _Landing:
 
 async def _late(aggregator: Aggregator, meter: Meter, client: Client, kind: str) -> Cost:
     """One event that comes hours late: all that the aggregate stage does for it."""
-    landing = _Landing(client)
-    landing._landed = 10_000_000 if kind == Order.type else 20_000_000
+    landing = _Landing(client, 10_000_000 if kind == Order.type else 20_000_000)
     costs = []
     for number in range(REPEATS):
         moment = [END - timedelta(hours=3, minutes=7 * number)]
@@ -216,8 +217,7 @@ async def _late(aggregator: Aggregator, meter: Meter, client: Client, kind: str)
 
 async def _steady(aggregator: Aggregator, meter: Meter, client: Client, rate: int, seconds: int, say: Say) -> Cost:
     """The mean cost of one second: what came in it is aggregated, and the watermark follows. Landing is not counted."""
-    landing = _Landing(client)
-    landing._landed = 30_000_000
+    landing = _Landing(client, 30_000_000)
     costs = []
     beats = rate * _HEARTBEATS_IN_TEN // 10
     for second in range(seconds):
@@ -231,4 +231,4 @@ async def _steady(aggregator: Aggregator, meter: Meter, client: Client, rate: in
         await aggregator.advance(["yangguang.camera", "yangguang.seal", "yangguang.registry", "yangguang.banquet"])
         costs.append(meter.stop())
         say(f"{rate} events/s", second + 1, seconds)
-    return Cost(*(sum(values) / seconds for values in zip(*costs, strict=True)))  # type: ignore[arg-type]  # a mean
+    return Cost(*(sum(values) / seconds for values in zip(*costs, strict=True)))

@@ -123,12 +123,10 @@ def _y_label(low: float, high: float, *, counts: bool) -> _YLabels:
 def _x_axis(begin: datetime, end: datetime, columns: int) -> list[str]:
     """A line with a mark at round moments of Asia/Shanghai, and the moments below it."""
     span = end - begin
-    step = next(
-        (one for one in _STEPS if columns / max(1.0, span / timedelta(hours=one)) >= _LABEL + 2), _STEPS[-1]
-    )
+    step = next((one for one in _STEPS if columns / max(1.0, span / timedelta(hours=one)) >= _LABEL + 2), _STEPS[-1])
     by_day = step >= 24
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
-    line, labels = ["─"] * columns, [" "] * (columns + _LABEL)
+    line, labels = ["─"] * columns, [" "] * columns
     for number in range(ceil((begin - midnight) / timedelta(hours=step)), 10_000):
         moment = midnight + timedelta(hours=step * number)
         if moment > end:
@@ -136,7 +134,8 @@ def _x_axis(begin: datetime, end: datetime, columns: int) -> list[str]:
         column = min(columns - 1, int((moment - begin) / span * columns))
         text = f"{moment:%m-%d}" if by_day else f"{moment:%m-%d %H:%M}"
         line[column] = "┴"
-        labels[column : column + len(text)] = text
+        if column + len(text) <= columns:
+            labels[column : column + len(text)] = text
     return [
         " " * (_GUTTER - 2) + "└" + "─" + "".join(line),
         " " * _GUTTER + "".join(labels).rstrip(),

@@ -11,7 +11,7 @@ from pipeline.commands.arguments import PLACES, Length, Moment, shanghai
 from pipeline.commands.plot import limits_of, picture
 from pipeline.commands.questions import conditions, query, to_json
 from pipeline.commands.series import Series, as_objects, places_of, read_series
-from pipeline.commands.tables import between_table, rates_table
+from pipeline.commands.tables import between_table, paper, rates_table
 from pipeline.settings import load_settings
 from schemas.indicators import CATALOGUE
 
@@ -90,7 +90,7 @@ def _now(
     if as_json:
         click.echo(to_json(rows))
     else:
-        Console().print(rates_table(rows))
+        paper().print(rates_table(rows))
 
 
 def _between(
@@ -118,7 +118,7 @@ def _between(
         click.echo(to_json(rows))
     else:
         click.echo(f"from {shanghai(start)} to {shanghai(end)} (Asia/Shanghai); stock at the end")
-        Console().print(between_table(rows))
+        paper().print(between_table(rows))
 
 
 def _series(codes: Sequence[str], scope: str | None, places: Sequence[str], since: timedelta) -> list[list[Series]]:

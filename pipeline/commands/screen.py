@@ -45,11 +45,7 @@ def main_rows(rows: Sequence[Row]) -> list[Part]:
     return [
         (
             group.name_en,
-            [
-                found[one.code, main_window(one)]
-                for one in group.indicators
-                if (one.code, main_window(one)) in found
-            ],
+            [found[one.code, main_window(one)] for one in group.indicators if (one.code, main_window(one)) in found],
         )
         for group in groups()
     ]

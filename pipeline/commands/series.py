@@ -67,9 +67,7 @@ def places_of(indicator: Indicator, scope: str | None, chosen: Sequence[str]) ->
     """The places of an indicator that are chosen; the city where nothing is."""
     wanted = scope or (None if chosen else "city")
     return [
-        Place(*one)
-        for one in scope_ids(indicator)
-        if wanted in (None, one[0]) and (not chosen or one[1] in chosen)
+        Place(*one) for one in scope_ids(indicator) if wanted in (None, one[0]) and (not chosen or one[1] in chosen)
     ]
 
 

@@ -3,11 +3,10 @@
 import json
 
 import click
-from rich.console import Console
 
 from pipeline.commands.arguments import PLACES
 from pipeline.commands.questions import conditions, query, to_json
-from pipeline.commands.tables import alerts_table
+from pipeline.commands.tables import alerts_table, paper
 from pipeline.settings import load_settings
 from schemas.catalogue import ENVELOPES
 from schemas.indicators import CATALOGUE
@@ -30,7 +29,7 @@ def list_alerts(state: str | None, indicator: str | None, scope: str | None, as_
     if as_json:
         click.echo(to_json(rows))
     else:
-        Console().print(alerts_table(rows) if rows else "no alerts")
+        paper().print(alerts_table(rows) if rows else "no alerts")
 
 
 @click.command()

@@ -1,8 +1,9 @@
-"""Rates and alerts as tables for people: numerator and denominator beside every share, the target beside every count."""
+"""Rates and alerts as tables for people: counts beside every share, the target beside every count."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,8 +25,17 @@ STYLES: Final = {
     "resolved": "green",
 }
 SIGNS: Final = {">=": "≥", "<=": "≤"}
+_WIDTH_IN_A_FILE: Final = 200
 _NUMBERS: Final = ("rate", "counted", "unknown", "target")
 _RATES: Final = ("window", "rate", "counted", "unknown", "target", "status")
+
+
+def paper() -> Console:
+    """Where tables are printed: as wide as the terminal, and without one as wide as they need."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH_IN_A_FILE
+    return console
 
 
 def is_count(code: str) -> bool:
@@ -66,7 +76,9 @@ def _table(title: str | None, headings: Sequence[str]) -> Table:
 
 
 def rates_table(rows: Sequence[Row]) -> Table:
-    """Rows as people read them."""
+    """Rows as people read them; the place is the title where it is the same everywhere."""
+    if len({row["scope_id"] for row in rows}) == 1:
+        return grouped_rates([(None, rows)], place_label(rows[0]["scope"], rows[0]["scope_id"]))
     table = _table(None, ("indicator", "place", *_RATES))
     for row in rows:
         table.add_row(row["indicator"], place_label(row["scope"], row["scope_id"]), *_rate_cells(row))

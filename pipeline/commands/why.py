@@ -6,20 +6,18 @@ from textwrap import wrap
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from pipeline.commands.arguments import PLACES, Moment, shanghai
 from pipeline.commands.questions import query, to_json
 from pipeline.commands.series import places_of, target_on, targets_of
-from pipeline.commands.tables import shown_counts, shown_rate, shown_target
+from pipeline.commands.tables import paper, shown_counts, shown_rate, shown_target
 from pipeline.settings import Settings, load_settings
 from schemas.indicator import SHANGHAI, Indicator
 from schemas.indicators import CATALOGUE
 from schemas.places import place_label
 from schemas.towns import CITY_CODE
 
-_WIDTH_IN_A_FILE: Final = 200
 _ASKED: Final = (
     "why(indicator={indicator:String}, scope={scope:String}, scope_id={scope_id:String}, window={window:String}, "
     "at={at:String})"
@@ -39,7 +37,9 @@ LIMIT {{limit:UInt32}}"""
 @click.option("--scope", type=click.Choice(PLACES), help="What kind of place; that of --place, or the city.")
 @click.option("--place", help="Town code or platform.")
 @click.option("--window", help="The window, such as 1h, 24h, 7d, 30d, 365d or now; the shortest if not given.")
-@click.option("--at", type=Moment(), help="Its end, such as 2026-11-23T12:00 (Shanghai); the present one's if not given.")
+@click.option(
+    "--at", type=Moment(), help="Its end, such as 2026-11-23T12:00 (Shanghai); the present one's if not given."
+)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Show so many units.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(
@@ -77,13 +77,10 @@ def why(
     if as_json:
         click.echo(to_json({**answer, "words": entry.words, "shown": [_unit(one) for one in units]}))
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH_IN_A_FILE)
     for line in _head(entry, answer):
         click.echo(line)
     if units:
-        console.print(_table(entry, units))
+        paper().print(_table(entry, units))
     click.echo(f"{len(units)} of {sums['units']} units" if units else "nothing counts there in this time")
 
 

@@ -41,7 +41,8 @@ async def _older_partitions(store: Store, table: str, event_type: str, floor: da
     month = "partition" if not event_type else "extract(partition, '\\d{6}\\D*$')"
     mine = "" if not event_type else f" AND position(partition, '{event_type}') > 0"
     rows = await store.rows(
-        f"SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{DATABASE}' AND table = '{name}'{mine}\n"
+        f"SELECT DISTINCT partition_id FROM system.parts\n"
+        f"WHERE active AND database = '{DATABASE}' AND table = '{name}'{mine}\n"
         f"    AND toUInt32OrZero(extract({month}, '\\d{{6}}')) < {floor:%Y%m} ORDER BY partition_id"
     )
     return [str(row[0]) for row in rows]

@@ -1,4 +1,4 @@
-"""Timelines: what the lives of operators, villages and duties are made of, where they are written, and what they count."""
+"""Timelines: what the lives of operators, villages and duties are made of, where they are written, what they count."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime

@@ -43,7 +43,8 @@ def _orders(chosen: str, explained: bool) -> str:
     best = ", ".join(f"best.{position} AS {one}" for position, one in enumerate(EVIDENCE_FIELDS, 1))
     deciding = f"[{event_tuple(Order, 'latest', len(fields) + 1)}, {event_tuple(Order, 'best', 5)}]"
     events = f", arrayDistinct({deciding}) AS events" if explained else ""
-    return f"""SELECT order_id AS unit_id, toStartOfMinute(delivered_at) AS minute, delivered_at, {latest}, {best}{events}
+    return f"""SELECT order_id AS unit_id, toStartOfMinute(delivered_at) AS minute, delivered_at, {latest},
+            {best}{events}
         FROM (
             SELECT order_id, delivered_at,
                 argMax(({", ".join((*fields, *_EVENT))}), {KEY}) AS latest,

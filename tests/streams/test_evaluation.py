@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.indicators import CATALOGUE, Dated, Indicator
+from schemas.indicator import Dated, Indicator, Number
+from schemas.indicators import CATALOGUE
 from sinks.clickhouse.alerts import SeriesPoint
 from streams.alert import Evaluation, Place, rule_at
 from streams.alert_machine import AlertState, Value, alert_id, step, transition_id
@@ -95,7 +96,7 @@ COURSES = st.lists(st.tuples(_VALUES, st.integers(1, 25)), min_size=1, max_size=
     lambda runs: [value for value, length in runs for _ in range(length)][:120]
 )
 DATED = tuple(
-    Dated.model_validate({"from": day, "value": value})
+    Dated[Number].model_validate({"from": day, "value": value})
     for day, value in ((date(2023, 1, 1), 0.90), (date(2027, 1, 1), 0.97))
 )
 INDICATORS = st.builds(

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sinks.clickhouse.rates import SPAN_FIELDS
-from streams.timeline import END, first_minute, operator_spans
+from schemas.indicator import END
+from streams.timeline import SPAN_FIELDS, duty_spans, first_minute, operator_spans, village_spans
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 MINUTE: Final = timedelta(minutes=1)
@@ -165,3 +165,64 @@ def test_without_asking_for_orders_every_minute_is_ordered() -> None:
 
 def test_without_a_registry_record_there_is_nothing() -> None:
     assert operator_spans([], [(START, "active")], [(START, START + MINUTE)]) == []
+
+
+KINDS = st.sampled_from(["caring_canteen", "school_canteen"])
+STATUSES = st.sampled_from(["active", "closed"])
+CANTEENS = st.fixed_dictionaries(
+    {
+        name: st.lists(
+            st.tuples(MOMENTS, st.builds(lambda k, s: {"kind": k, "status": s}, KINDS, STATUSES)), max_size=4
+        ).map(lambda events: sorted(events, key=lambda one: one[0]))
+        for name in ("a", "b")
+    }
+)
+VILLAGES = st.lists(
+    st.tuples(
+        MOMENTS,
+        st.builds(
+            lambda town, by: {"town_code": town, "served_by": by},
+            st.sampled_from(["330681001", "330681002"]),
+            st.sampled_from(["a", "b", "unknown", None]),
+        ),
+    ),
+    max_size=4,
+).map(lambda events: sorted(events, key=lambda one: one[0]))
+
+
+def _before(events: Any, minute: int) -> Any:
+    """What the last event before a minute says."""
+    said = [value for moment, value in events if moment < datetime.fromtimestamp(minute, UTC)]
+    return said[-1] if said else None
+
+
+@given(VILLAGES, CANTEENS)
+def test_a_village_is_served_while_the_operator_it_names_is_an_active_caring_canteen(
+    records: list[tuple[datetime, Any]], canteens: dict[str, list[tuple[datetime, Any]]]
+) -> None:
+    spans = village_spans(records, canteens)
+    assert all(one[1] == other[0] for one, other in pairwise(spans))
+    for number in range(-6, SPAN + 3):
+        at = int((START + number * MINUTE).timestamp())
+        record = _before(records, at)
+        found = [span[2:] for span in spans if span[0] <= at < span[1]]
+        if record is None:
+            assert found == []
+            continue
+        canteen = _before(canteens.get(record["served_by"], []), at)
+        served = canteen == {"kind": "caring_canteen", "status": "active"}
+        assert found == [(record["town_code"], served)]
+
+
+@given(st.lists(st.tuples(MOMENTS, st.sampled_from(["due", "done", "void"])), max_size=5))
+def test_a_duty_is_what_its_last_record_before_the_minute_says(said: list[tuple[datetime, str]]) -> None:
+    records = [
+        (moment, {"measure": "pledge", "town_code": "330681001", "status": status})
+        for moment, status in sorted(said, key=lambda one: one[0])
+    ]
+    spans = duty_spans(records)
+    for number in range(-6, SPAN + 3):
+        at = int((START + number * MINUTE).timestamp())
+        record = _before(records, at)
+        found = [span[2:] for span in spans if span[0] <= at < span[1]]
+        assert found == ([] if record is None else [("pledge", "330681001", record["status"])])
