@@ -94,7 +94,7 @@ class Rebuilder:
         elif relation == "villages":
             await self._recompute.villages(entities)
         else:
-            await self._recompute.duties(entities)
+            await self._recompute.duty_timelines(entities)
 
     async def _availability(self, begin: int, end: int) -> AsyncIterator[Step]:
         marks = (await read_state(self._store)).watermarks

@@ -192,12 +192,16 @@ class Recomputer:
 
     async def duties(self, duties: Collection[str]) -> None:
         """Timelines of these duties, and buckets of the minutes by which they are due."""
+        await self.duty_timelines(duties)
+        await self.records("duties_due", duties)
+
+    async def duty_timelines(self, duties: Collection[str]) -> None:
+        """Timelines of these duties."""
         for portion in portions(duties):
             version = now()
             records = await timelines.duty_inputs(self._store, portion)
             spans = {duty: duty_spans(records.get(duty, ())) for duty in portion}
             await self._write("duties", spans, version)
-        await self.records("duties_due", duties)
 
     # availability
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipeline.bench.filled_city import CAMERAS
 from pipeline.bench.metered import Cost
 from pipeline.bench.rates_measure import Measured, measure
 from pipeline.bench.services import BenchError
@@ -31,7 +32,7 @@ _ROWS = (
 )
 
 
-def bench_rates(*, sizes: tuple[int, ...], rate: int, seconds: int, json: bool) -> int:
+def bench_rates(*, sizes: tuple[int, ...], cameras: int, rate: int, seconds: int, json: bool) -> int:
     """Measures and prints; returns the exit status."""
     console = Console(stderr=True)
     bar = Progress(
@@ -53,6 +54,7 @@ def bench_rates(*, sizes: tuple[int, ...], rate: int, seconds: int, json: bool) 
                         measure(
                             Path(home),
                             size,
+                            cameras,
                             rate,
                             seconds,
                             lambda what, done, of: bar.update(task, description=what, completed=done, total=of),
@@ -118,11 +120,12 @@ def _as_tables(found: list[Measured]) -> list[Any]:
     "--orders", "sizes", multiple=True, type=click.IntRange(1_000), default=(2_000_000, 20_000_000), show_default=True,
     help="Orders in 30 days; repeatable, the growth is from the first to the last.",
 )  # fmt: skip
+@click.option("--cameras", type=click.IntRange(1, CAMERAS), default=CAMERAS, show_default=True, help="Cameras.")
 @click.option(
     "--rate", type=click.IntRange(10, 20_000), default=1000, show_default=True, help="Events/s of the stream."
 )
 @click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="How long the stream lasts.")
 @click.option("--json", "as_json_text", is_flag=True, help="Print JSON instead of tables.")
-def rates(sizes: tuple[int, ...], rate: int, seconds: int, as_json_text: bool) -> None:
+def rates(sizes: tuple[int, ...], cameras: int, rate: int, seconds: int, as_json_text: bool) -> None:
     """Measure asking for rates, late events, a rebuild, and the aggregate stage, in databases of its own."""
-    raise SystemExit(bench_rates(sizes=sizes, rate=rate, seconds=seconds, json=as_json_text))
+    raise SystemExit(bench_rates(sizes=sizes, cameras=cameras, rate=rate, seconds=seconds, json=as_json_text))

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from pipeline.bench.filled_city import CAMERAS, MERCHANTS, fillings
+from pipeline.bench.filled_city import MERCHANTS, fillings
 from pipeline.bench.metered import Cost, Meter, MeteredStore
 from pipeline.bench.services import OwnClickHouse, own_clickhouse
 from schemas.camera import Heartbeat
@@ -63,9 +63,10 @@ class Measured(NamedTuple):
     steady_events: int
 
 
-def measure(home: Path, orders: int, rate: int, seconds: int, say: Say) -> Measured:
+def measure(home: Path, orders: int, cameras: int, rate: int, seconds: int, say: Say) -> Measured:
     """Fills a database of its own and measures. Raises BenchError and ClickHouseError.
 
+    :param cameras: cameras that send a heartbeat a minute, for a day.
     :param rate: events/s of the steady stream.
     :param seconds: how long it lasts; every second's events are landed, aggregated, and time moves on."""
     with own_clickhouse(home) as own:
@@ -76,18 +77,18 @@ def measure(home: Path, orders: int, rate: int, seconds: int, say: Say) -> Measu
             migrator.apply(migrator.plan())
             sync_catalogue(client, INDICATORS)
             begun = now()
-            statements = list(fillings(orders, END))
+            statements = list(fillings(orders, END, cameras))
             for number, filling in enumerate(statements, 1):
                 client.command(filling.statement)
                 say(f"filling raw tables, {orders:,} orders", number, len(statements))
             filled = (now() - begun).total_seconds()
-            return asyncio.run(_measure(own, client, orders, filled, rate, seconds, say))
+            return asyncio.run(_measure(own, client, orders, cameras, filled, rate, seconds, say))
         finally:
             client.close()
 
 
 async def _measure(
-    own: OwnClickHouse, client: Client, orders: int, filled: float, rate: int, seconds: int, say: Say
+    own: OwnClickHouse, client: Client, orders: int, cameras: int, filled: float, rate: int, seconds: int, say: Say
 ) -> Measured:
     store = await MeteredStore.open(own.address)
     try:
@@ -102,16 +103,18 @@ async def _measure(
         say("asking for all rates", 0, 1)
         asked = await _asked(store, meter, f"SELECT * FROM {DATABASE}.rates_now", REPEATS)
         raw = await _asked(store, meter, FROM_RAW, 5)
-        aggregator = Aggregator(store, _Landing(client, 0).extents, Clock("event", LATENESS), INDICATORS, ACTIVE_DAYS)
+        aggregator = Aggregator(
+            store, _Landing(client, 0, cameras).extents, Clock("event", LATENESS), INDICATORS, ACTIVE_DAYS
+        )
         say("late events", 0, 1)
-        late_event = await _late(aggregator, meter, client, Order.type)
-        late_heartbeat = await _late(aggregator, meter, client, Heartbeat.type)
+        late_event = await _late(aggregator, meter, _Landing(client, 10_000_000, cameras), Order.type)
+        late_heartbeat = await _late(aggregator, meter, _Landing(client, 20_000_000, cameras), Heartbeat.type)
         day_end = int((END - timedelta(days=3)).replace(hour=16).timestamp())
         meter.start()
         async for _ in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run(day_end - 86_400, day_end, identities=False):
             pass
         day = meter.stop()
-        steady = await _steady(aggregator, meter, client, rate, seconds, say)
+        steady = await _steady(aggregator, meter, _Landing(client, 30_000_000, cameras), rate, seconds, say)
         return Measured(orders, filled, rebuilt, asked, raw, late_event, late_heartbeat, day, steady, rate)
     finally:
         await store.close()
@@ -136,9 +139,10 @@ class _Landing:
 
     :param first: number of the first event, so that no two landings make the same ones."""
 
-    def __init__(self, client: Client, first: int) -> None:
+    def __init__(self, client: Client, first: int, cameras: int) -> None:
         self._client = client
         self._landed = first
+        self._cameras = cameras
 
     async def extents(self, stream: str) -> dict[int, Extent]:
         """Everything that was landed is all there is."""
@@ -167,7 +171,7 @@ class _Landing:
         """Heartbeats at these moments, of one camera after the other."""
         first = self._landed
         self._landed += len(times)
-        cameras = [(first + number) % CAMERAS for number in range(len(times))]
+        cameras = [(first + number) % self._cameras for number in range(len(times))]
         # operator and town as the city has them, or every camera would seem to have moved
         rows = self._client.query(
             "SELECT camera_id, any(operator_id), any(toString(town_code)) FROM yangguang.camera_bindings FINAL "
@@ -202,9 +206,8 @@ class _Landing:
         return Landed(stream, microseconds(landed_at), {0: (0, microseconds(max(times)))}, {kind: minutes})
 
 
-async def _late(aggregator: Aggregator, meter: Meter, client: Client, kind: str) -> Cost:
+async def _late(aggregator: Aggregator, meter: Meter, landing: _Landing, kind: str) -> Cost:
     """One event that comes hours late: all that the aggregate stage does for it."""
-    landing = _Landing(client, 10_000_000 if kind == Order.type else 20_000_000)
     costs = []
     for number in range(REPEATS):
         moment = [END - timedelta(hours=3, minutes=7 * number)]
@@ -215,9 +218,8 @@ async def _late(aggregator: Aggregator, meter: Meter, client: Client, kind: str)
     return _middle(costs)
 
 
-async def _steady(aggregator: Aggregator, meter: Meter, client: Client, rate: int, seconds: int, say: Say) -> Cost:
+async def _steady(aggregator: Aggregator, meter: Meter, landing: _Landing, rate: int, seconds: int, say: Say) -> Cost:
     """The mean cost of one second: what came in it is aggregated, and the watermark follows. Landing is not counted."""
-    landing = _Landing(client, 30_000_000)
     costs = []
     beats = rate * _HEARTBEATS_IN_TEN // 10
     for second in range(seconds):

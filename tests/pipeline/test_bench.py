@@ -156,3 +156,20 @@ def test_services_that_do_not_answer_are_named(capsys: pytest.CaptureFixture[str
     settings = Settings(kafka="127.0.0.1:1", clickhouse="http://127.0.0.1:1", clickhouse_writer_password="x")
     assert bench_land(settings, events=10, rounds=1) == 1
     assert "check YANGGUANG_" in capsys.readouterr().err
+
+
+def test_the_cost_of_rates_is_measured_at_two_sizes_and_compared() -> None:
+    command = [sys.executable, "-m", "pipeline", "bench", "rates", "--orders", "2000", "--orders", "4000", "--json"]
+    few = ["--cameras", "20", "--rate", "20", "--seconds", "2"]
+    done = subprocess.run([*command, *few], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert [one["orders"] for one in said["sizes"]] == [2000, 4000]
+    measured = {"rates_now", "from_raw", "late_event", "late_heartbeat", "day", "rebuilt"}
+    assert said["growth"].keys() == measured
+    for one in said["sizes"]:
+        for name in measured | {"steady"}:
+            assert one[name]["milliseconds"] > 0
+            assert one[name]["statements"] >= 1
+        assert one["rates_now"]["rows_read"] > 0
+        assert one["steady_events"] == 20

@@ -49,9 +49,9 @@ def test_the_units_that_are_named_add_up_to_the_number(city: FilledCity, analyst
     for scope, scope_id in PLACES[: len(CATALOGUE[code].scopes)]:
         for window in CATALOGUE[code].windows:
             *number, end = rows[scope, scope_id, window]
+            asked = f"indicator='{code}', scope='{scope}', scope_id='{scope_id}', window='{window}'"
             units = analyst.query(
-                "SELECT unit_id, numerator, denominator, unknown, events FROM why("
-                f"indicator='{code}', scope='{scope}', scope_id='{scope_id}', window='{window}', at='{end.isoformat()}')"
+                f"SELECT unit_id, numerator, denominator, unknown, events FROM why({asked}, at='{end.isoformat()}')"
             ).result_rows
             assert [sum(row[place] for row in units) for place in (1, 2, 3)] == number
             assert len({row[0] for row in units}) == len(units)

@@ -54,7 +54,7 @@ def test_the_order_of_arrival_changes_nothing(make_stack: StackMaker) -> None:
 
 def test_records_that_come_twice_and_in_pieces_count_once(make_stack: StackMaker) -> None:
     stack = make_stack(workers=1)
-    records = Maker(3, 400).log()
+    records = Maker(3, 300).log()
     records = shuffled(records + records, 3)
     pushed = []
     for start in range(0, len(records), 400):
@@ -80,7 +80,7 @@ def test_workers_that_end_in_the_middle_lose_nothing_and_count_nothing_twice(
     make_stack: StackMaker, number: signal.Signals
 ) -> None:
     stack = make_stack(workers=2)
-    records = shuffled(Maker(5 + number, 700).log(), number)
+    records = shuffled(Maker(5 + number, 600).log(), number)
     pushed = push(stack, records[:300])
     for start, worker in zip(range(300, len(records), 300), (*stack.workers, *stack.workers) * 2, strict=False):
         pushed += push(stack, records[start : start + 300])
