@@ -68,7 +68,7 @@ ANALYST_PRIORITY = "2"
 # What an analyst may set in a query or a request; every other setting is constant for him. Names, and stems of names.
 _ANALYST_SETTINGS = words(
     """
-    aggregate_functions_null_for_empty cancel_http_readonly_queries_on_client_close cast_keep_nullable
+    aggregate_functions_null_for_empty async_insert cancel_http_readonly_queries_on_client_close cast_keep_nullable
     cast_string_to_dynamic_use_inference date_time_input_format date_time_output_format date_time_overflow_behavior
     distinct_overflow_mode empty_result_for_aggregation_by_empty_set enable_http_compression
     enable_named_columns_in_function_tuple extremes final format_regexp_escaping_rule group_by_overflow_mode

@@ -14,6 +14,7 @@ import orjson
 from pipeline.simulator.banquets import BanquetSource
 from pipeline.simulator.chance import chance
 from pipeline.simulator.city import City, build_city
+from pipeline.simulator.duties import DutySource
 from pipeline.simulator.faults import EXTRA_MAX, Arrival, arrivals, broken_arrival, may_be_late
 from pipeline.simulator.findings import FindingSource
 from pipeline.simulator.heartbeats import HeartbeatSource
@@ -107,6 +108,7 @@ class Simulation:
         registry = RegistrySource(options, city)
         self._sources: list[Source] = [
             registry,
+            DutySource(options, city),
             BanquetSource(options, city),
             FindingSource(options, city),
             SealSource(options, city, registry),

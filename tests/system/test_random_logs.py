@@ -49,7 +49,7 @@ def test_events_in_their_order_count_as_the_rules_say(make_stack: StackMaker) ->
 
 def test_the_order_of_arrival_changes_nothing(make_stack: StackMaker) -> None:
     stack = make_stack(workers=2)
-    check(stack, push(stack, shuffled(Maker(2, 1000, crowd=True).log(), 2)), asked=3)
+    check(stack, push(stack, shuffled(Maker(2, 800, crowd=True).log(), 2)), asked=2)
 
 
 def test_records_that_come_twice_and_in_pieces_count_once(make_stack: StackMaker) -> None:
@@ -57,8 +57,8 @@ def test_records_that_come_twice_and_in_pieces_count_once(make_stack: StackMaker
     records = Maker(3, 300).log()
     records = shuffled(records + records, 3)
     pushed = []
-    for start in range(0, len(records), 400):
-        pushed += push(stack, records[start : start + 400])
+    for start in range(0, len(records), 600):
+        pushed += push(stack, records[start : start + 600])
         stack.wait_committed()
     check(stack, pushed)
 

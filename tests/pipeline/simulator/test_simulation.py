@@ -128,6 +128,7 @@ def test_keys_are_the_entities() -> None:
     fields = {
         "yangguang.registry.operator.v1": "operator_id",
         "yangguang.registry.village.v1": "village_id",
+        "yangguang.registry.measure.v1": "measure_id",
         "yangguang.camera.heartbeat.v1": "camera_id",
         "yangguang.camera.finding.v1": "camera_id",
         "yangguang.camera.kitchen.v1": "operator_id",
