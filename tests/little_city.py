@@ -25,7 +25,7 @@ from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
 from tests.schemas import events as sample
 
 HOME: Final = "330681001"
-OTHER: Final = "330681003"
+OTHER: Final = "330681109"
 HOURS: Final = 30
 """Orders come in each of the last so many hours."""
 HEARTBEATS: Final = 180
@@ -75,7 +75,7 @@ def _registry(tell: _Teller) -> Iterator[dict[str, Any]]:
         )  # fmt: skip
 
     open_always = [{"from": "00:00", "to": "00:00"}]
-    certificate = [{"scheme": "HACCP", "valid_until": "2099-12-31"}]
+    certificate = [{"scheme": "HACCP", "valid_until": tell.ago(days=-30)[:10]}]
     yield operator("op-1", "takeaway", platforms=["meituan", "eleme"], open_hours=open_always)
     yield operator("op-2", "takeaway", platforms=["meituan"], town_code=OTHER, officers=0)
     yield operator("op-3", "takeaway", platforms=["jd"], town_code=OTHER)
@@ -143,6 +143,10 @@ def _banquets(tell: _Teller) -> Iterator[dict[str, Any]]:
             samples_retained=samples, declared_at=tell.ago(days=days + ahead), held_at=tell.ago(days=days),
             guided_at=tell.ago(days=days, hours=2) if samples else None,
         )  # fmt: skip
+    yield tell.event(
+        sample.BANQUET, "/app/jiayan", tell.ago(hours=1), banquet_id="b-soon", declared_at=tell.ago(hours=1),
+        held_at=tell.ago(days=-3), cook_id=None,
+    )  # fmt: skip
 
 
 def _duties(tell: _Teller) -> Iterator[dict[str, Any]]:
@@ -168,13 +172,17 @@ def fill(server: Server, now: datetime) -> None:
         "now64(6), 0, 0)"
     )
     client.insert(f"{DATABASE}.alert_log", [_alert(now)], column_names=LOG_COLUMNS)
+    client.command(
+        f"INSERT INTO {DATABASE}.raw_alert_deliveries (transition_id, channel, attempt, outcome, detail, at) VALUES "
+        "('t-1', 'duty', 1, 'failed', 'no answer within 10 s', now64(6))"
+    )
     client.close()
     asyncio.run(_land_and_compute(server, now))
 
 
 def _alert(now: datetime) -> list[Any]:
     row = {
-        "alert_id": "seal_coverage.town.330681003.1h", "transition_id": "t-1", "kind": "rate",
+        "alert_id": f"seal_coverage.town.{OTHER}.1h", "transition_id": "t-1", "kind": "rate",
         "indicator": "seal_coverage", "scope": "town", "scope_id": OTHER, "window": "1h", "from_state": "pending",
         "to_state": "firing", "since": now, "held": 0, "as_of": now, "recorded_at": now, "numerator": 4,
         "denominator": 6, "unknown": 2, "rate": 4 / 6, "target": 0.9, "worst": [], "reason": "has held for 10 min",
@@ -188,7 +196,7 @@ async def _land_and_compute(server: Server, now: datetime) -> None:
     try:
         await _land(store, events(now), now)
         marks = dict.fromkeys(STREAMS, now - timedelta(seconds=60))
-        await write_watermarks(store, marks, now, "wall", timedelta(seconds=60))
+        await write_watermarks(store, marks, now, "event", timedelta(seconds=60))  # however slow the tests, never stale
         await adopt(store, INDICATORS, ACTIVE_DAYS)
         async for _ in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run():
             pass

@@ -199,10 +199,14 @@ writer += [refused(plain(one)) for _ in range(2) for one in views().values()]
 session.query("INSERT INTO yangguang.raw_towns VALUES ('330681001', 'a', 'b')")
 outside = [refused(one) for one in ("CREATE DATABASE other", "SELECT * FROM file('x', 'LineAsString')")]
 session.query("SET ROLE analyst_role")
+asked = {
+    "rate_between": "(indicator='staffing', start='2026-11-01', end='2026-11-02')",
+    "why": "(indicator='staffing', scope='city', scope_id='330681', window='now', at='2026-11-02')",
+}
 print(json.dumps({
     "writer": writer,
     "outside": outside,
-    "reads": {name: refused(f"SELECT * FROM yangguang.{name} LIMIT 1") for name in views()},
+    "reads": {name: refused(f"SELECT * FROM yangguang.{name}{asked.get(name, '')} LIMIT 1") for name in views()},
     "a row of a town": refused("SELECT throwIf(count() != 1) FROM yangguang.towns"),
     "denied": [refused(one) for one in (
         "SELECT * FROM yangguang.raw_towns",

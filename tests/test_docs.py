@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import click
 import pytest
-from clickhouse_connect.driver.client import Client
 
 from pipeline.cli import cli
 from pipeline.gateway import create_gateway
@@ -29,29 +28,11 @@ from schemas.event import Event
 from schemas.indicators import CATALOGUE
 from schemas.reject import Reason
 from sinks.clickhouse.alerts import LOG_COLUMNS
-from sinks.clickhouse.catalogue import sync_catalogue
 from sinks.clickhouse.client import Address
-from sinks.clickhouse.migrate import Migrator
 from sinks.notify.message import compose
-from tests.pipeline.embedded_clickhouse import Server
+from tests.pages import PAGES, ROOT, blocks, commands, name_of, text_of
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")], key=lambda path: path.as_posix()
-)
 LATEST: Final = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def text_of(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def tables() -> Any:
@@ -73,7 +54,8 @@ def test_every_event_type_and_indicator_has_its_table() -> None:
     for kind in EVENT_TYPES:
         assert f"<!-- table: {kind} -->" in text_of("docs/events.md")
     for code in CATALOGUE:
-        assert f"`{code}`" in text_of("docs/rates.md")
+        assert f"[`{code}`](indicators.md#{code})" in text_of("docs/rates.md")
+        assert f"\n### {code}\n" in text_of("docs/indicators.md")
 
 
 def anchors(path: Path) -> set[str]:
@@ -229,64 +211,6 @@ def test_the_example_of_a_webhook_has_what_a_message_has() -> None:
     transition = {name: shown.get(name) for name in LOG_COLUMNS}
     transition["worst"] = [list(one.values()) for one in shown["worst"]]
     assert compose(transition) == shown
-
-
-A_LITTLE_OF_EVERYTHING: Final = (
-    "INSERT INTO yangguang.watermarks SELECT arrayJoin(['yangguang.registry', 'yangguang.camera', 'yangguang.seal']), "
-    "now64(6), now64(6), 'wall', 60, now64(6)",
-    "INSERT INTO yangguang.raw_operators (operator_id, kind, name, town_code, status, platforms, license_warning, "
-    "event_id, source, event_time, landed_at) VALUES "
-    "('op-1', 'takeaway', 'a', '330681001', 'active', ['meituan'], false, '1', '/r', now64(6), now64(6))",
-    "INSERT INTO yangguang.operator_timelines SELECT 'op-1', [(now() - 86400, toDateTime(4294967295), 'takeaway', "
-    "'330681001', 'active', ['meituan'], 'ungraded', false, false, 0, [], false, false, '', true)], now64(6)",
-    "INSERT INTO yangguang.flow_minutes SELECT 'seal_coverage', toStartOfMinute(now() - 60), '330681001', 'meituan', "
-    "9, 10, 0, now64(6)",
-    "INSERT INTO yangguang.raw_rejected (topic, partition, offset, reason, source, time, raw_partition, raw_offset) "
-    "VALUES ('yangguang.seal', 0, 1, 'bad_value', '/platform/a', now64(6), 0, 0)",
-    "INSERT INTO yangguang.alert_log (alert_id, transition_id, indicator, scope, scope_id, to_state, as_of, "
-    "recorded_at) VALUES ('a', 't', 'seal_coverage', 'city', '330681', 'firing', now64(6), now64(6))",
-)
-"""So that no query of the pages can be empty."""
-
-
-@pytest.fixture(scope="module")
-def analyst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """The analyst's client of a database in which there is a little of everything that the pages ask for."""
-    server = Server(tmp_path_factory.mktemp("docs") / "data")
-    writer = server.client()
-    migrator = Migrator(writer)
-    migrator.prepare()
-    migrator.apply(migrator.plan())
-    sync_catalogue(writer, CATALOGUE.values())
-    for statement in A_LITTLE_OF_EVERYTHING:
-        writer.command(statement)
-    client = server.client("analyst", "")
-    client.database = "yangguang"
-    yield client
-    client.close()
-    writer.close()
-    server.stop()
-
-
-def queries() -> list[str]:
-    found = [query for page in PAGES for query in blocks(page.read_text(encoding="utf-8"), "sql")]
-    inline = [
-        one for page in PAGES for one in re.findall(r"`((?:SELECT|DESCRIBE) [^`]+)`", page.read_text(encoding="utf-8"))
-    ]
-    return [query for query in (*found, *inline) if query.startswith(("SELECT", "DESCRIBE"))]
-
-
-def test_there_are_at_least_five_worked_queries() -> None:
-    assert len(blocks(text_of("docs/rates.md"), "sql")) >= 5
-
-
-@pytest.mark.parametrize("query", queries())
-def test_every_query_that_is_shown_runs_as_the_analyst(analyst: Client, query: str) -> None:
-    assert analyst.query(query).result_rows
-
-
-def commands(name: str) -> list[str]:
-    return [line.partition("#")[0].strip() for block in blocks(text_of(name), "sh") for line in block.splitlines()]
 
 
 def test_both_readmes_show_the_same_commands() -> None:

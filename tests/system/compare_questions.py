@@ -64,8 +64,8 @@ def _between(
 
 
 def why_differences(stack: Stack, oracle: Oracle, asked: int) -> Iterable[str]:
-    """Of the units behind some rates, in so many places with units, and now and then in any: of every indicator when two
-    are asked for, of every other one for one, as such a question takes a while."""
+    """Of the units behind some rates, in so many places with units, and now and then in any: of every indicator for two
+    or more, of half of them for one, as such a question takes a while."""
     chance = Random(oracle.as_of)
     client = stack.client()
     try:

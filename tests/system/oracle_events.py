@@ -78,9 +78,9 @@ def end_of(day: str) -> int:
 
 
 def parse(value: bytes) -> Event:
-    """Reads an event that is to be accepted."""
+    """Reads an event that is to be accepted. An empty list is as if absent."""
     raw = json.loads(value)
-    data = {name: _normal(name, one) for name, one in raw["data"].items() if one is not None}
+    data = {name: _normal(name, one) for name, one in raw["data"].items() if one not in (None, [])}
     return Event(raw["type"], raw["source"], raw["id"], moment(raw["time"]), raw.get("subject") or "", data)
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from schemas.indicators import CATALOGUE
-from tests.little_city import HOURS
+from tests.little_city import HOURS, OTHER
 from tests.pipeline.commands.conftest import City, Run
 
 Objects = Callable[..., Any]
@@ -32,7 +32,7 @@ def test_a_share_stands_beside_its_counts_and_a_count_beside_its_target(run: Run
 
 
 def test_what_is_chosen_is_shown_and_nothing_else(objects: Objects) -> None:
-    rows = objects("rates", "--indicator", "kitchen_build", "--indicator", "staffing", "--place", "330681003")
+    rows = objects("rates", "--indicator", "kitchen_build", "--indicator", "staffing", "--place", OTHER)
     assert [(row["indicator"], row["scope"], row["numerator"], row["denominator"]) for row in rows] == [
         ("kitchen_build", "town", 0, 2),
         ("staffing", "town", 1, 2),

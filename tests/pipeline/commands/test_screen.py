@@ -17,8 +17,9 @@ def rows(**statuses: str) -> list[dict[str, Any]]:
     """The city's rates of every indicator and window; all are ok but those that are named."""
     return [
         {
-            "indicator": one.code, "scope": "city", "scope_id": "330681", "window": window, "numerator": 999 if one.counts else 99_999,
-            "denominator": 0 if one.counts else 100_000, "unknown": 99_999, "rate": 999 if one.counts else 0.99999,
+            "indicator": one.code, "scope": "city", "scope_id": "330681", "window": window,
+            "numerator": 999 if one.counts else 99_999, "denominator": 0 if one.counts else 100_000,
+            "unknown": 99_999, "rate": 999 if one.counts else 0.99999,
             "target": one.target_on(datetime(2026, 11, 20, tzinfo=UTC).date()), "comparator": one.comparator or "",
             "status": statuses.get(one.code, "ok"), "as_of": datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
         }
