@@ -119,13 +119,14 @@ def _rate(entry: Indicator, sums: Mapping[str, Any]) -> float | None:
 def _unit(row: Mapping[str, Any]) -> dict[str, Any]:
     """One unit for JSON."""
     names = ("unit_id", "town_code", "minute", "numerator", "denominator", "unknown")
-    return {**{name: row[name] for name in names}, "events": [_event(one) for one in row["events"]]}
+    return {**{name: row[name] for name in names}, "events": _events(row)}
 
 
-def _event(event: Any) -> dict[str, Any]:
-    """An event by the names of its attributes, however the driver gives a named tuple."""
+def _events(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A unit's events by the names of their attributes, the oldest first; a driver may give the names or not."""
     names = ("type", "source", "id", "time")
-    return dict(event) if isinstance(event, Mapping) else dict(zip(names, event, strict=True))
+    found = [dict(one) if isinstance(one, Mapping) else dict(zip(names, one, strict=True)) for one in row["events"]]
+    return sorted(found, key=lambda event: (event["time"], event["type"]))
 
 
 def _head(entry: Indicator, answer: Mapping[str, Any]) -> list[str]:
@@ -161,7 +162,7 @@ def _table(entry: Indicator, rows: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         unit = [row["unit_id"], place_label("town", row["town_code"]), _counted_as(entry, row)]
-        for event in map(_event, row["events"]):
+        for event in _events(row):
             kind = event["type"].removeprefix("yangguang.").rsplit(".", 1)[0]
             table.add_row(*unit, kind, event["source"], event["id"], shanghai(event["time"]))
             unit = ["", "", ""]

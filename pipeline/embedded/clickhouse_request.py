@@ -24,8 +24,9 @@ from pipeline.embedded.clickhouse_errors import (
     ClickHouseError,
     access_denied,
 )
+from pipeline.embedded.clickhouse_hello import hello
 from pipeline.embedded.clickhouse_reply import Reply
-from pipeline.embedded.clickhouse_session import Session, streamable
+from pipeline.embedded.clickhouse_session import Progress, Session, streamable
 
 if TYPE_CHECKING:
     from pipeline.embedded.clickhouse_http import ClickHouseHandler
@@ -185,6 +186,11 @@ class Request:
 
     def _query(self, sql: str) -> None:
         self._reply.format = insert_statement.output_format(sql) or self._reply.format
+        protocol, engine = self._params.get("client_protocol_version", ""), self._server.engine
+        greeting = hello(sql, protocol, self._reply.format, engine.version, engine.timezone)
+        if greeting is not None:
+            self._reply.whole(greeting, Progress(result_rows=1))
+            return
         params = {name[6:]: value for name, value in self._params.items() if name.startswith("param_")}
         reads = insert_statement.first_word(sql[: insert_statement.MAX_HEADER].encode()) in _READS
         with self._session() as (session, database):
