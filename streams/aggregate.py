@@ -5,10 +5,11 @@ to. Then the partitions' progress is remembered, and the watermark follows it: a
 whose events are landed but not yet aggregated.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.banquet import Banquet
 from schemas.camera import Finding, Heartbeat, Kitchen
@@ -118,14 +119,13 @@ class Aggregator:
     async def apply(self, messages: Sequence[Landed]) -> None:
         """Recomputes all that these messages touched, and only then remembers how far their partitions are."""
         joined = join(messages)
-        state = await read_state(self._store)
+        state, *settled = await asyncio.gather(
+            read_state(self._store), *(self._settle(model, touched) for model, touched in joined.touched.items())
+        )
         self._recompute.begin(state)
         entities: dict[type[EventData], set[str]] = {}
-        for model, touched in joined.touched.items():
-            for places in portions(touched.places, _PLACES_AT_ONCE):
-                portion = touched._replace(places=frozenset(places))
-                rivals = await settle_identities(self._store, model, portion)
-                portion = portion._replace(places=portion.places | rivals)
+        for model, parts in zip(joined.touched, settled, strict=True):
+            for portion, rivals in parts:
                 if model is Order:
                     await self._recompute.orders(portion, rivals=bool(rivals))
                 elif model is Heartbeat:
@@ -141,6 +141,15 @@ class Aggregator:
         await self._recompute.cooks(operators)
         await self._recompute.rebind(operators)
         await self._remember(state.progress, joined.progress)
+
+    async def _settle(self, model: type[EventData], touched: Touched) -> list[tuple[Touched, frozenset[Any]]]:
+        """Settles identities, and returns the touched places in portions, with those of rivals, and these apart."""
+        found = []
+        for places in portions(touched.places, _PLACES_AT_ONCE):
+            portion = touched._replace(places=frozenset(places))
+            rivals = await settle_identities(self._store, model, portion)
+            found.append((portion._replace(places=portion.places | rivals), rivals))
+        return found
 
     async def _remember(
         self, known: dict[tuple[str, int], PartitionProgress], progress: dict[tuple[str, int], PartitionProgress]

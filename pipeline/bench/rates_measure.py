@@ -32,6 +32,7 @@ END: Final = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 LATENESS: Final = timedelta(seconds=60)
 ACTIVE_DAYS: Final = 30
 REPEATS: Final = 15
+_WARM_SECONDS: Final = 15
 _HEARTBEATS_IN_TEN: Final = 7
 """Of ten events of the steady stream so many are heartbeats, as in a county, and the rest orders."""
 
@@ -149,13 +150,15 @@ class _Landing:
         del stream
         return {0: Extent(0, 0)}
 
-    def orders(self, times: Sequence[datetime]) -> Landed:
-        """Orders that were delivered at these moments, each of another operator than the one before."""
+    def orders(self, times: Sequence[datetime], step: int = 7) -> Landed:
+        """Orders that were delivered at these moments.
+
+        :param step: from one order's operator to the next one's; 0 for one operator."""
         first = self._landed
         self._landed += len(times)
         columns = {
             "order_id": [f"new-{first + number}" for number in range(len(times))],
-            "operator_id": [f"op-{(first + number) * 7 % MERCHANTS}" for number in range(len(times))],
+            "operator_id": [f"op-{(first + number) * step % MERCHANTS}" for number in range(len(times))],
             "platform": ["meituan"] * len(times),
             "town_code": ["330681001"] * len(times),
             "delivered_at": times,
@@ -207,23 +210,25 @@ class _Landing:
 
 
 async def _late(aggregator: Aggregator, meter: Meter, landing: _Landing, kind: str) -> Cost:
-    """One event that comes hours late: all that the aggregate stage does for it."""
+    """One event that comes hours late: all that the aggregate stage does for it. The stage knows the operator, as it
+    does after an order or two; the first order of an operator that it does not know costs its timeline besides."""
     costs = []
-    for number in range(REPEATS):
+    for number in range(-3, REPEATS):
         moment = [END - timedelta(hours=3, minutes=7 * number)]
-        landed = landing.orders(moment) if kind == Order.type else landing.heartbeats(moment)
+        landed = landing.orders(moment, step=0) if kind == Order.type else landing.heartbeats(moment)
         meter.start()
         await aggregator.apply([landed])
         costs.append(meter.stop())
-    return _middle(costs)
+    return _middle(costs[3:])
 
 
 async def _steady(aggregator: Aggregator, meter: Meter, landing: _Landing, rate: int, seconds: int, say: Say) -> Cost:
-    """The mean cost of one second: what came in it is aggregated, and the watermark follows. Landing is not counted."""
+    """The mean cost of one second: what came in it is aggregated, and the watermark follows. Landing is not counted, and
+    neither is the time in which the stage meets its operators."""
     costs = []
     beats = rate * _HEARTBEATS_IN_TEN // 10
-    for second in range(seconds):
-        start = END + timedelta(seconds=second)
+    for second in range(-_WARM_SECONDS, seconds):
+        start = END + timedelta(seconds=second + _WARM_SECONDS)
         landed = [
             landing.heartbeats([start + timedelta(microseconds=1000 * number) for number in range(beats)]),
             landing.orders([start + timedelta(microseconds=1000 * number) for number in range(rate - beats)]),
@@ -232,5 +237,5 @@ async def _steady(aggregator: Aggregator, meter: Meter, landing: _Landing, rate:
         await aggregator.apply(landed)
         await aggregator.advance(["yangguang.camera", "yangguang.seal", "yangguang.registry", "yangguang.banquet"])
         costs.append(meter.stop())
-        say(f"{rate} events/s", second + 1, seconds)
-    return Cost(*(sum(values) / seconds for values in zip(*costs, strict=True)))
+        say(f"{rate} events/s", max(second + 1, 0), seconds)
+    return Cost(*(sum(values) / seconds for values in zip(*costs[_WARM_SECONDS:], strict=True)))

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipeline.commands.arguments import Moment
 from pipeline.settings import load_settings
-from schemas.indicator import END, SHANGHAI
+from schemas.indicator import END
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.client import Address, Store, brief
 from sinks.clickhouse.raw import DATABASE
@@ -28,24 +29,10 @@ _DIGESTS: Final = f"""SELECT indicator, toString(groupBitXor(row)) FROM (
 """What is stored of each indicator, in a few digits."""
 
 
-class _Moment(click.ParamType):
-    """A moment in ISO 8601; one without an offset is of Asia/Shanghai."""
-
-    name = "moment"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Raises a usage error for what is no moment."""
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no moment: write it as 2026-11-23T12:00 or with an offset", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
-
-
 @click.command()
 @click.option("--indicator", "codes", multiple=True, type=click.Choice(list(CATALOGUE)), help="Only this; repeatable.")
-@click.option("--from", "begin", type=_Moment(), help="Only minutes from here on, such as 2026-11-01T00:00 (Shanghai).")
-@click.option("--to", "end", type=_Moment(), help="Only minutes before this.")
+@click.option("--from", "begin", type=Moment(), help="Only minutes from here on, such as 2026-11-01T00:00 (Shanghai).")
+@click.option("--to", "end", type=Moment(), help="Only minutes before this.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rebuild(codes: tuple[str, ...], begin: datetime | None, end: datetime | None, as_json: bool) -> None:
     """Compute stored rates anew from the raw rows, whole or by indicator and span, while the pipeline runs.

@@ -17,7 +17,7 @@ from schemas.relations import RELATIONS, RelationName
 from sinks.clickhouse.catalogue_views import LATEST
 from sinks.clickhouse.rate_views import PLACE_COLUMNS, RATE, RATE_COLUMNS, WITH_MARKS, as_of_of
 from sinks.clickhouse.rates import VALUES, WIDTHS, by_relation, contributions, of_kind, spread, stock_parts
-from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
+from sinks.clickhouse.raw import DATABASE, quoted, raw_table, superseded_filter
 from sinks.clickhouse.sql import create_view, in_list
 from sinks.clickhouse.units import EVENTS_TYPE, KEY, event_tuple, settled
 
@@ -92,7 +92,8 @@ def _why(catalogue: Sequence[Indicator]) -> str:
     return create_view(
         "why",
         _WHY_COLUMNS,
-        "\nUNION ALL\n".join(parts),
+        "SELECT unit_id, town_code, minute, numerator, denominator, unknown, "
+        f"CAST(events, '{quoted(EVENTS_TYPE)}') AS events\nFROM (\n" + "\nUNION ALL\n".join(parts) + "\n)",
         "The units that count in a number, each with the events that decide what it is",
     )
 

@@ -41,7 +41,9 @@ def text(transition: Mapping[str, Any]) -> str:
     wanted = "" if target is None else f"，目标{_share(target) if not (entry and entry.counts) else f'{target:g}'}"
     at = _moment(transition["as_of"]).strftime("%Y-%m-%d %H:%M")
     beyond = "超出" if entry and entry.comparator == "<=" else "低于"
-    state = {"firing": f"{beyond}要求，告警", "resolved": "已恢复，告警解除"}.get(str(transition["to_state"]), "状态变化")
+    state = {"firing": f"{beyond}要求，告警", "resolved": "已恢复，告警解除"}.get(
+        str(transition["to_state"]), "状态变化"
+    )
     worst = "；".join(f"{one[2]}{_share(one[5])}（{one[3]}/{one[4]}）" for one in transition["worst"])
     return f"{where}{what}{window}{number}{wanted}，{state}（{at}）" + (f"。较差：{worst}" if worst else "")
 
