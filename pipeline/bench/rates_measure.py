@@ -223,8 +223,8 @@ async def _late(aggregator: Aggregator, meter: Meter, landing: _Landing, kind: s
 
 
 async def _steady(aggregator: Aggregator, meter: Meter, landing: _Landing, rate: int, seconds: int, say: Say) -> Cost:
-    """The mean cost of one second: what came in it is aggregated, and the watermark follows. Landing is not counted, and
-    neither is the time in which the stage meets its operators."""
+    """The mean cost of one second: what came in it is aggregated, and the watermark follows. Not counted: landing, and
+    the time in which the stage meets its operators."""
     costs = []
     beats = rate * _HEARTBEATS_IN_TEN // 10
     for second in range(-_WARM_SECONDS, seconds):
