@@ -21,13 +21,19 @@ from schemas.registry import Operator, Village
 from schemas.seal import Order
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.identity import Touched, settle_identities
-from sinks.clickhouse.progress import PartitionProgress, read_state, write_progress, write_watermarks
+from sinks.clickhouse.progress import (
+    PartitionProgress,
+    State,
+    read_state,
+    write_progress,
+    write_watermarks,
+)
 from sinks.clickhouse.retention import drop_older, floor_at
 from streams.land import Landed
 from streams.rebuild import adopt
 from streams.recompute import Recomputer, portions
 from streams.topics import Extent
-from streams.watermark import PartitionState, as_of, watermark
+from streams.watermark import PartitionState, as_of, seconds_to_minute, watermark
 
 log: Final = logging.getLogger(__name__)
 
@@ -111,16 +117,27 @@ class Aggregator:
         """Recomputes what stored aggregates owe to settings and definitions that are others now."""
         await adopt(self._store, self._catalogue, self._active_days)
 
+    def until_next_minute(self) -> float:
+        """Seconds until a watermark that follows the machine's clock can come into another minute; in event time nobody
+        knows, so a second."""
+        if self._clock.mode == "event":
+            return 1.0
+        return seconds_to_minute(now() - self._clock.lateness)
+
     def forget(self) -> None:
         """Another worker may own the streams now, or soon."""
         self._recompute.forget()
         self._marked.clear()
 
-    async def apply(self, messages: Sequence[Landed]) -> None:
-        """Recomputes all that these messages touched, and only then remembers how far their partitions are."""
+    async def apply(self, messages: Sequence[Landed]) -> State:
+        """Recomputes all that these messages touched, and only then remembers how far their partitions are.
+
+        Returns how far everything is now."""
         joined = join(messages)
-        state, *settled = await asyncio.gather(
-            read_state(self._store), *(self._settle(model, touched) for model, touched in joined.touched.items())
+        state: State
+        state, settled = await asyncio.gather(
+            read_state(self._store),
+            asyncio.gather(*(self._settle(model, touched) for model, touched in joined.touched.items())),
         )
         self._recompute.begin(state)
         entities: dict[type[EventData], set[str]] = {}
@@ -140,7 +157,8 @@ class Aggregator:
         await self._recompute.records("findings", entities.get(Finding, set()))
         await self._recompute.cooks(operators)
         await self._recompute.rebind(operators)
-        await self._remember(state.progress, joined.progress)
+        merged = await self._remember(state.progress, joined.progress)
+        return state._replace(progress=state.progress | merged)
 
     async def _settle(self, model: type[EventData], touched: Touched) -> list[tuple[Touched, frozenset[Any]]]:
         """Settles identities, and returns the touched places in portions, with those of rivals, and these apart."""
@@ -153,7 +171,7 @@ class Aggregator:
 
     async def _remember(
         self, known: dict[tuple[str, int], PartitionProgress], progress: dict[tuple[str, int], PartitionProgress]
-    ) -> None:
+    ) -> dict[tuple[str, int], PartitionProgress]:
         merged = {
             key: PartitionProgress(max(one.next_offset, known[key].next_offset), max(one.max_time, known[key].max_time))
             if key in known
@@ -161,16 +179,19 @@ class Aggregator:
             for key, one in progress.items()
         }
         await write_progress(self._store, merged)
+        return merged
 
-    async def advance(self, streams: Collection[str]) -> dict[str, datetime]:
+    async def advance(self, streams: Collection[str], state: State | None = None) -> dict[str, datetime]:
         """Moves the watermarks of these streams, and returns those that came into another minute: nothing that is
-        shown depends on less, so nothing is written for less."""
+        shown depends on less, so nothing is written for less.
+
+        :param state: what `apply` has just returned."""
         clock = now()
         target = as_of(clock - self._clock.lateness)
         if self._clock.mode == "wall" and all(self._marked.get(stream) == target for stream in streams):
             return {}  # no watermark can come into another minute
         extents = {stream: await self._extents(stream) for stream in streams}
-        state = await read_state(self._store)
+        state = state or await read_state(self._store)
         progress, previous = state.progress, state.watermarks
         greatest = max((one.max_time for one in progress.values()), default=_EPOCH)
         event_clock = greatest if greatest > _EPOCH else None

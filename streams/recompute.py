@@ -20,7 +20,7 @@ from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.identity import Touched, superseded_entities
 from sinks.clickhouse.progress import State, read_state
 from sinks.clickhouse.rates import SLOT_SECONDS, by_relation, of_kind
-from sinks.clickhouse.slots import HOUR, Binding
+from sinks.clickhouse.slots import HOUR, Binding, Head
 from sinks.clickhouse.timelines import Span
 from streams.slots import bind
 from streams.timeline import duty_spans, operator_spans, village_spans
@@ -31,7 +31,7 @@ Value = TypeVar("Value", int, str)
 _DAY: Final = 86_400
 _AT_ONCE: Final = 1_000
 """A statement of ClickHouse has at most 256 KiB."""
-_HOURS_AT_ONCE: Final = 24
+_HOURS_AT_ONCE: Final = 48
 
 
 def portions(values: Collection[Value], size: int = _AT_ONCE) -> Iterator[list[Value]]:
@@ -65,6 +65,9 @@ class Recomputer:
         self.watermarks: Mapping[str, datetime] = {}
         self.floors: Mapping[str, int] = {}
         self._bound_at: datetime | None = None
+        self._heads: dict[str, Head] | None = None
+        """What all heartbeats of each camera say together; None before it was asked. Only the owner of the stream of
+        cameras changes it."""
         self._covered: dict[str, tuple[int, int]] = {}
         """The last span of recent orders of operators, Unix seconds, as this process has computed it. Only the owner of
         the stream of orders changes such spans, so it holds until another one takes over."""
@@ -72,6 +75,7 @@ class Recomputer:
     def forget(self) -> None:
         """Another owner may take over a stream: what only an owner can know is known no longer."""
         self._covered.clear()
+        self._heads = None
         self._bound_at = None
 
     def begin(self, state: State) -> None:
@@ -131,7 +135,7 @@ class Recomputer:
         """When operators (None: all) had a recent order, for these hours of delivery."""
         kept = self._kept(Order, hours)
         for some in [None] if operators is None else portions(operators):
-            for portion in portions(kept):
+            for portion in portions(kept, _HOURS_AT_ONCE):
                 await activity.recompute_activity(self._store, portion, some, self._active_days)
 
     async def records(self, relation: RelationName, entities: Collection[str]) -> None:
@@ -217,10 +221,21 @@ class Recomputer:
         for hour, cameras in late_hours.items():
             for portion in portions(cameras):
                 await slots.recompute_camera_hours(self._store, self._cameras, [hour], portion)
-        strayed = await slots.strayed_cameras(self._store, touched)
-        strayed |= await superseded_entities(self._store, Heartbeat, rivals)
-        await self.bind(strayed)
+        strayed = await self._strayed(touched)
+        await self.bind(strayed | await superseded_entities(self._store, Heartbeat, rivals))
         await slots.recompute_slots(self._store, self._cameras, late_hours, None)
+
+    async def _strayed(self, touched: Touched) -> set[str]:
+        """Cameras whose new heartbeats say something else than their binding: another operator or town, or an earlier
+        first one; or that are not bound."""
+        if self._heads is None:
+            self._heads = await slots.bound_heads(self._store)
+        strayed = set()
+        for camera, (first, said) in (await slots.new_heads(self._store, touched)).items():
+            head = self._heads.get(camera)
+            if head is None or first < head.first_time or said != [(head.operator_id, head.town_code)]:
+                strayed.add(camera)
+        return strayed
 
     async def condense(self, hours: Collection[int]) -> None:
         """Condensed heartbeats of all cameras in these hours."""
@@ -242,6 +257,10 @@ class Recomputer:
         condensed = self._mark(Heartbeat) // HOUR * HOUR
         for portion in portions(cameras):
             heads = await slots.heads(self._store, portion, condensed)
+            if self._heads is not None:
+                for camera in portion:
+                    self._heads.pop(camera, None)
+                self._heads |= heads
             openings = await slots.openings(self._store, self._cameras, {head.operator_id for head in heads.values()})
             stored = await slots.read_bindings(self._store, portion)
             changed: dict[tuple[str, str], Binding] = {}

@@ -41,3 +41,8 @@ def watermark(
 def as_of(mark: datetime) -> datetime:
     """The watermark cut down to the minute: the moment up to which rates count."""
     return mark.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def seconds_to_minute(moment: datetime) -> float:
+    """Seconds until the next minute begins, at least a few milliseconds."""
+    return max(60 - moment.second - moment.microsecond / 1_000_000, 0.005)

@@ -34,7 +34,8 @@ from streams.transport import Records
 log: Final = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.1
-AGGREGATE_SECONDS: Final = 1.0
+AGGREGATE_SECONDS: Final = 2.0
+"""What so long brings is joined; but no longer than until the watermark can come into another minute."""
 SILENCE_SECONDS: Final = 10.0
 JOIN_MESSAGES: Final = 64
 
@@ -187,8 +188,9 @@ class _Stages:
             if not adopted and self._owned(LANDED_TOPIC):
                 await aggregator.adopt_settings()
                 adopted = True
+            state = None
             if messages:
-                await aggregator.apply(
+                state = await aggregator.apply(
                     [
                         Landed.from_json(record.value)
                         for one in messages
@@ -200,10 +202,10 @@ class _Stages:
                     self._app.lists.landed(message)
             streams = [STREAMS[partition] for partition in self._owned(LANDED_TOPIC)]
             if streams:
-                for stream, mark in (await aggregator.advance(streams)).items():
+                for stream, mark in (await aggregator.advance(streams, state)).items():
                     moved = orjson.dumps({"stream": stream, "watermark": mark})
                     await self._send(AGGREGATED_TOPIC, stream.encode(), moved)
-            await self._app.sleep(AGGREGATE_SECONDS)
+            await self._app.sleep(min(AGGREGATE_SECONDS, aggregator.until_next_minute()))
 
     def _owned(self, topic: str) -> list[int]:
         """Partitions of the topic that this worker owns now."""

@@ -99,7 +99,7 @@ def _as_tables(found: list[Measured]) -> list[Any]:
         cells = [f"{one.milliseconds:,.0f} ({one.rows_read:,}, {one.statements})" for one in costs]
         table.add_row(words, *cells, *([f"{_growth(found, name):.2f}"] if len(found) > 1 else []))
     steady = Table(
-        "orders before", "events/s", "aggregate stage", "ClickHouse for it", "statements/s", "longest road",
+        "orders before", "events/s", "aggregate stage", "ClickHouse for it", "statements/s", "one join",
         title="one second of a steady stream: % of a core", title_justify="left", box=None,
     )  # fmt: skip
     for one in found:

@@ -26,13 +26,14 @@ from streams.aggregate import Aggregator, Clock
 from streams.land import Landed
 from streams.rebuild import Rebuilder, adopt
 from streams.topics import Extent
+from streams.worker import AGGREGATE_SECONDS
 
 END: Final = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 """The moment of the city: noon in Shanghai."""
 LATENESS: Final = timedelta(seconds=60)
 ACTIVE_DAYS: Final = 30
 REPEATS: Final = 15
-_WARM_SECONDS: Final = 15
+_WARM_SECONDS: Final = 16
 _HEARTBEATS_IN_TEN: Final = 7
 """Of ten events of the steady stream so many are heartbeats, as in a county, and the rest orders."""
 
@@ -223,19 +224,24 @@ async def _late(aggregator: Aggregator, meter: Meter, landing: _Landing, kind: s
 
 
 async def _steady(aggregator: Aggregator, meter: Meter, landing: _Landing, rate: int, seconds: int, say: Say) -> Cost:
-    """The mean cost of one second: what came in it is aggregated, and the watermark follows. Not counted: landing, and
-    the time in which the stage meets its operators."""
+    """The mean cost of one second: what came is joined as the worker joins it, aggregated, and the watermark follows.
+    Not counted: landing, and the time in which the stage meets its operators."""
     costs = []
-    beats = rate * _HEARTBEATS_IN_TEN // 10
-    for second in range(-_WARM_SECONDS, seconds):
-        start = END + timedelta(seconds=second + _WARM_SECONDS)
+    join = int(AGGREGATE_SECONDS)
+    beats = rate * join * _HEARTBEATS_IN_TEN // 10
+    orders = rate * join - beats
+    spread = timedelta(seconds=join) / (rate * join)
+    for second in range(0, _WARM_SECONDS + seconds, join):
+        start = END + timedelta(seconds=second)
         landed = [
-            landing.heartbeats([start + timedelta(microseconds=1000 * number) for number in range(beats)]),
-            landing.orders([start + timedelta(microseconds=1000 * number) for number in range(rate - beats)]),
+            landing.heartbeats([start + spread * number for number in range(beats)]),
+            landing.orders([start + spread * number for number in range(orders)]),
         ]
         meter.start()
-        await aggregator.apply(landed)
-        await aggregator.advance(["yangguang.camera", "yangguang.seal", "yangguang.registry", "yangguang.banquet"])
-        costs.append(meter.stop())
-        say(f"{rate} events/s", max(second + 1, 0), seconds)
-    return Cost(*(sum(values) / seconds for values in zip(*costs[_WARM_SECONDS:], strict=True)))
+        await aggregator.advance(STREAMS, await aggregator.apply(landed))
+        if second >= _WARM_SECONDS:
+            costs.append(meter.stop())
+        say(f"{rate} events/s", max(second + join - _WARM_SECONDS, 0), seconds)
+    per_second = len(costs) * join
+    total = Cost(*(sum(values) / per_second for values in zip(*costs, strict=True)))
+    return total._replace(milliseconds=total.milliseconds * join)

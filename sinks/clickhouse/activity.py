@@ -30,21 +30,24 @@ async def ordered_operators(store: Store, touched: Touched, *, rivals: bool) -> 
     :param rivals: whether an order has lost its identity, which may take activity away."""
     lost = f"NOT ({superseded_filter(Order)})" if rivals else "false"
     where = in_minutes("delivered_at", touched.places)
-    counts_from = first_minute("greatest(event_time, delivered_at)")
+    counts = f"toUnixTimestamp({first_minute('greatest(event_time, delivered_at)')})"
     rows = await store.rows(
-        f"""SELECT operator_id, toUnixTimestamp(min(first)), toUnixTimestamp(max(last)), max(corrected) FROM (
-    SELECT arrayJoin(groupUniqArray(operator_id)) AS operator_id,
-        uniqExact(source, event_id, event_time, digest) > 1 OR max({lost}) AS corrected,
-        min({counts_from}) AS first, max({counts_from}) AS last
-    FROM {raw_table(Order)}
-    WHERE {where} AND order_id IN (
-        SELECT order_id FROM {raw_table(Order)} WHERE {where} AND ({landed_since(touched)} OR {lost})
-    )
-    GROUP BY order_id
+        f"""SELECT groupUniqArray(operator_id), min({counts}), max({counts}),
+    uniqExact(source, event_id, event_time, digest) > 1 OR max({lost})
+FROM {raw_table(Order)}
+WHERE {where} AND order_id IN (
+    SELECT order_id FROM {raw_table(Order)} WHERE {where} AND ({landed_since(touched)} OR {lost})
 )
-GROUP BY operator_id"""
+GROUP BY order_id"""
     )
-    return {str(operator): Ordered(first, last, bool(corrected)) for operator, first, last, corrected in rows}
+    found: dict[str, Ordered] = {}
+    for operators, first, last, corrected in rows:
+        for operator in operators:
+            known = found.get(operator, Ordered(first, last, False))
+            found[operator] = Ordered(
+                min(first, known.first), max(last, known.last), bool(corrected) or known.corrected
+            )
+    return found
 
 
 async def lapsing_operators(store: Store, begin: int, end: int) -> frozenset[str]:

@@ -114,23 +114,22 @@ GROUP BY hour, camera_id"""
         )
 
 
-async def strayed_cameras(store: Store, touched: Touched) -> frozenset[str]:
-    """Cameras whose new heartbeats say something else than their binding: another operator or town, an earlier first
-    one, or that are not bound yet."""
+async def new_heads(store: Store, touched: Touched) -> dict[str, tuple[datetime, list[tuple[str, str]]]]:
+    """What new heartbeats say, by camera: the least time, and every (operator, town)."""
     rows = await store.rows(
-        f"""SELECT camera_id FROM (
-    SELECT camera_id, min(event_time) AS first, groupUniqArray((operator_id, toString(town_code))) AS said
-    FROM {_HEARTBEATS}
-    WHERE {in_minutes("event_time", touched.places)} AND {landed_since(touched)}
-    GROUP BY camera_id
-) AS heartbeats
-LEFT JOIN (
-    SELECT camera_id, any(first_time) AS bound_first, any((operator_id, toString(town_code))) AS bound, 1 AS known
-    FROM {_BINDINGS} FINAL GROUP BY camera_id
-) AS bindings USING (camera_id)
-WHERE known = 0 OR first < bound_first OR said != [bound]"""
+        f"SELECT camera_id, min(event_time), groupUniqArray((operator_id, toString(town_code))) FROM {_HEARTBEATS}\n"
+        f"WHERE {in_minutes('event_time', touched.places)} AND {landed_since(touched)} GROUP BY camera_id"
     )
-    return frozenset(str(row[0]) for row in rows)
+    return {str(camera): (first, [(one[0], one[1]) for one in said]) for camera, first, said in rows}
+
+
+async def bound_heads(store: Store) -> dict[str, Head]:
+    """What the bindings say of every camera, but of those whose past is not computed yet."""
+    rows = await store.rows(
+        f"SELECT camera_id, any(first_time), any(operator_id), any(toString(town_code)) FROM {_BINDINGS} FINAL\n"
+        f"GROUP BY camera_id HAVING min(settled)"
+    )
+    return {str(camera): Head(*values) for camera, *values in rows}
 
 
 async def heads(store: Store, cameras: Collection[str], condensed_until: int) -> dict[str, Head]:
