@@ -102,6 +102,7 @@ async def _measure(
         async for step in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run():
             say(f"rebuild of everything: {step.what}", step.done, step.of)
         rebuilt = meter.stop()
+        await _merged(store, say)
         say("asking for all rates", 0, 1)
         asked = await _asked(store, meter, f"SELECT * FROM {DATABASE}.rates_now", REPEATS)
         raw = await _asked(store, meter, FROM_RAW, 5)
@@ -116,10 +117,18 @@ async def _measure(
         async for _ in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run(day_end - 86_400, day_end, identities=False):
             pass
         day = meter.stop()
+        await _merged(store, say)
         steady = await _steady(aggregator, meter, _Landing(client, 30_000_000, cameras), rate, seconds, say)
         return Measured(orders, filled, rebuilt, asked, raw, late_event, late_heartbeat, day, steady, rate)
     finally:
         await store.close()
+
+
+async def _merged(store: MeteredStore, say: Say) -> None:
+    """Waits until ClickHouse has merged what filling left behind, which is none of the measured work's doing."""
+    while running := len(await store.rows("SELECT * FROM system.merges")):
+        say("waiting for merges", 0, running)
+        await asyncio.sleep(0.5)
 
 
 def _middle(costs: Sequence[Cost]) -> Cost:
