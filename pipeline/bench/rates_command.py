@@ -124,7 +124,7 @@ def _as_tables(found: list[Measured]) -> list[Any]:
 @click.option(
     "--rate", type=click.IntRange(10, 20_000), default=1000, show_default=True, help="Events/s of the stream."
 )
-@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="How long the stream lasts.")
+@click.option("--seconds", type=click.IntRange(1), default=300, show_default=True, help="Its length, in event time.")
 @click.option("--json", "as_json_text", is_flag=True, help="Print JSON instead of tables.")
 def rates(sizes: tuple[int, ...], cameras: int, rate: int, seconds: int, as_json_text: bool) -> None:
     """Measure asking for rates, late events, a rebuild, and the aggregate stage, in databases of its own."""

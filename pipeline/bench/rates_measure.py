@@ -28,8 +28,8 @@ from streams.rebuild import Rebuilder, adopt
 from streams.topics import Extent
 from streams.worker import AGGREGATE_SECONDS
 
-END: Final = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
-"""The moment of the city: noon in Shanghai."""
+END: Final = datetime(2026, 11, 20, 4, 12, tzinfo=UTC)
+"""The moment of the city: noon in Shanghai. In the five minutes after it a slot of cameras ends, and no hour does."""
 LATENESS: Final = timedelta(seconds=60)
 ACTIVE_DAYS: Final = 30
 REPEATS: Final = 15
