@@ -70,6 +70,11 @@ DatedFloors = Annotated[tuple[Dated[Floor], ...], BeforeValidator(always)]
 DatedParameter = Annotated[tuple[Dated[ParameterValue], ...], BeforeValidator(always)]
 
 
+def percent(share: float) -> str:
+    """A share as people read it: a tenth of a percent, and never 100 before it is whole."""
+    return f"{min(round(share * 100, 1), 99.9) if share < 1 else share * 100:.1f}%"
+
+
 def valid_on(entries: Iterable[Dated[Value]], day: date) -> Value | None:
     """The value that is valid on that day (Asia/Shanghai), or None before the first."""
     valid = [one for one in entries if one.from_ <= day]

@@ -1,6 +1,6 @@
 """Aggregate: from the minutes and entities that `landed` names to buckets, spans and watermarks.
 
-What about a second brings is joined, and each touched bucket and span is computed anew from the raw tables, never added
+What two seconds bring is joined, and each touched bucket and span is computed anew from the raw tables, never added
 to. Then the partitions' progress is remembered, and the watermark follows it: a rate never counts a minute as complete
 whose events are landed but not yet aggregated.
 """

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from schemas.indicator import percent
 from schemas.indicators import CATALOGUE
 from schemas.places import place_label
 
@@ -45,7 +46,7 @@ def is_count(code: str) -> bool:
 
 def shown_rate(code: str, rate: float | None) -> str:
     """A share in percent, a count as a number."""
-    return "-" if rate is None else f"{rate:g}" if is_count(code) else f"{rate:.1%}"
+    return "-" if rate is None else f"{rate:g}" if is_count(code) else percent(rate)
 
 
 def shown_target(code: str, target: float | None, comparator: str = "") -> str:

@@ -58,8 +58,9 @@ function windowOf(code) {
   return known[0] ?? entry.windows[entry.windows.length - 1];
 }
 
+const percent = (share) => (share < 1 ? Math.min(Math.round(share * 1000) / 10, 99.9) : share * 100).toFixed(1) + "%";
 const shownNumber = (code, value) =>
-  (value ?? null) === null ? "—" : entryOf(code).counts ? String(value) : (value * 100).toFixed(1) + "%";
+  (value ?? null) === null ? "—" : entryOf(code).counts ? String(value) : percent(value);
 const shownCounts = (row) =>
   entryOf(row.indicator).counts ? String(row.numerator) : `${row.numerator} / ${row.denominator}`;
 const targetNumber = (code, value) => (entryOf(code).counts ? String(value) : Math.round(value * 1000) / 10 + "%");

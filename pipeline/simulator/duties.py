@@ -10,10 +10,10 @@ from pipeline.simulator.source import Draft, Source, draft
 from schemas.measure import Measure
 
 _SOURCE: Final = "/duties/zhuji"
-_STANDING: Final = (("guarantee_relation", "gr", 0.998), ("pledge", "pl", 0.985))
+_STANDING: Final = (("guarantee_relation", "gr", 1.0), ("pledge", "pl", 0.9995))
 """Which duty, how its identity begins, and the share that is done."""
 _VISITED_A_DAY: Final = 0.03
-_DONE_IN_TIME: Final = 0.97
+_DONE_IN_TIME: Final = 0.998
 _TIME_FOR_A_VISIT: Final = 3 * DAY
 _SECOND_LATEST: Final = 4 * DAY
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from schemas.indicator import percent
 from schemas.indicators import CATALOGUE
 from schemas.places import place_label
 
@@ -38,13 +39,13 @@ def text(transition: Mapping[str, Any]) -> str:
     window = _WINDOWS.get(str(transition["window"]), str(transition["window"]))
     number = _number(transition, counts=bool(entry and entry.counts))
     target = transition["target"]
-    wanted = "" if target is None else f"，目标{_share(target) if not (entry and entry.counts) else f'{target:g}'}"
+    wanted = "" if target is None else f"，目标{percent(target) if not (entry and entry.counts) else f'{target:g}'}"
     at = _moment(transition["as_of"]).strftime("%Y-%m-%d %H:%M")
     beyond = "超出" if entry and entry.comparator == "<=" else "低于"
     state = {"firing": f"{beyond}要求，告警", "resolved": "已恢复，告警解除"}.get(
         str(transition["to_state"]), "状态变化"
     )
-    worst = "；".join(f"{one[2]}{_share(one[5])}（{one[3]}/{one[4]}）" for one in transition["worst"])
+    worst = "；".join(f"{one[2]}{percent(one[5])}（{one[3]}/{one[4]}）" for one in transition["worst"])
     return f"{where}{what}{window}{number}{wanted}，{state}（{at}）" + (f"。较差：{worst}" if worst else "")
 
 
@@ -54,11 +55,7 @@ def _number(transition: Mapping[str, Any], *, counts: bool) -> str:
     if transition["rate"] is None:
         return "无数据"
     unknown = f"，其中未知{transition['unknown']}" if transition["unknown"] else ""
-    return f"{_share(transition['rate'])}（{transition['numerator']}/{transition['denominator']}{unknown}）"
-
-
-def _share(rate: float) -> str:
-    return f"{rate * 100:.1f}%"
+    return f"{percent(transition['rate'])}（{transition['numerator']}/{transition['denominator']}{unknown}）"
 
 
 def _moment(value: Any) -> datetime:

@@ -22,6 +22,7 @@ from schemas.indicator import (
     Phase,
     always,
     followed_by,
+    percent,
     valid_on,
 )
 from schemas.indicators import CATALOGUE
@@ -227,3 +228,11 @@ def test_a_parameter_that_changes_on_a_day_begins_a_phase_at_its_midnight_in_sha
     assert datetime.fromtimestamp(after.begin, SHANGHAI) == datetime(2027, 1, 1, tzinfo=SHANGHAI)
     assert (after.end, after.version) == (END, "1, lead=172800")
     assert after.numerator == "declared_at <= held_at - toIntervalSecond(172800)"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(1.0, "100.0%"), (3907 / 3908, "99.9%"), (0.9994, "99.9%"), (0.93, "93.0%"), (0.57, "57.0%"), (0.0, "0.0%")],
+)
+def test_a_share_is_shown_as_whole_only_when_it_is(share: float, shown: str) -> None:
+    assert percent(share) == shown

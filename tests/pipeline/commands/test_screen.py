@@ -69,7 +69,7 @@ def test_headings_are_left_out_before_any_rate_is() -> None:
 
 def test_a_line_of_the_log_has_the_kitchens_and_whatever_is_not_ok() -> None:
     words = in_one_line(rows(school_6h="below"))
-    assert words[0] == "kitchen_build now 100.0% (99999/100000) ok"
+    assert words[0] == "kitchen_build now 99.9% (99999/100000) ok"
     assert "school_6h now 999 of 40 below" in words
     assert not [word for word in words if word.startswith("school_model")]
     assert words[-1].endswith("more ok")
