@@ -135,7 +135,7 @@ def _target(one: Indicator) -> str:
     return f"{one.comparator} {_number_of(one, latest.value)}" + (" (local)" if one.local_target else "")
 
 
-def indicators() -> str:
+def indicators(entries: Sequence[Indicator] = INDICATORS) -> str:
     """The catalogue, a line each."""
     rows = (
         (
@@ -147,7 +147,7 @@ def indicators() -> str:
             ", ".join(one.windows),
             ", ".join(one.scopes),
         )
-        for one in INDICATORS
+        for one in entries
     )
     return _table(("indicator", "", "kind", "target", "by", "windows", "scopes"), rows)
 
@@ -204,11 +204,11 @@ def _definition(one: Indicator) -> str:
     return f"### {one.code}\n\n**{one.name_zh}** · {one.name_en}\n\n{one.words}\n\n{table}{local}"
 
 
-def catalogue() -> str:
+def catalogue(entries: Sequence[Indicator] = INDICATORS) -> str:
     """Every indicator with its whole definition, under the headings of the dashboard."""
     return "\n".join(
         f"## {group.name_en} {group.name_zh}\n\n" + "\n".join(_definition(one) for one in group.indicators)
-        for group in groups()
+        for group in groups(entries)
     )
 
 
