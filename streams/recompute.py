@@ -242,14 +242,9 @@ class Recomputer:
         for portion in portions(self._kept(Heartbeat, hours), _HOURS_AT_ONCE):
             await slots.recompute_camera_hours(self._store, self._cameras, portion, None)
 
-    async def rebind(self, operators: Collection[str] | None) -> None:
-        """Bindings of the cameras of these operators (None: of all cameras that are bound)."""
-        if not self._cameras:
-            return
-        if operators is None:
-            await self.bind(await slots.cameras_of(self._store, None))
-            return
-        for portion in portions(operators):
+    async def rebind(self, operators: Collection[str]) -> None:
+        """Bindings of the cameras of these operators."""
+        for portion in portions(operators) if self._cameras else ():
             await self.bind(await slots.cameras_of(self._store, portion))
 
     async def bind(self, cameras: Collection[str]) -> None:

@@ -175,10 +175,11 @@ FROM (
     return {str(operator): Opening(list(map(tuple, spans)), frozenset(codes)) for operator, spans, codes in rows}
 
 
-async def cameras_of(store: Store, operators: Collection[str] | None) -> frozenset[str]:
-    """Cameras that are bound to these operators (None: all that are bound)."""
-    chosen = "" if operators is None else f" WHERE operator_id IN {in_list(operators)}"
-    rows = await store.rows(f"SELECT DISTINCT camera_id FROM {_BINDINGS} FINAL{chosen}")
+async def cameras_of(store: Store, operators: Collection[str]) -> frozenset[str]:
+    """Cameras that are bound to these operators."""
+    rows = await store.rows(
+        f"SELECT DISTINCT camera_id FROM {_BINDINGS} FINAL WHERE operator_id IN {in_list(operators)}"
+    )
     return frozenset(str(row[0]) for row in rows)
 
 

@@ -181,6 +181,7 @@ ORDER BY code
 COMMENT 'The catalogue of indicators, written from the code and the configuration';
 
 -- backward
+ALTER TABLE yangguang.settings {on_cluster} DELETE WHERE startsWith(name, 'computed_as:') SETTINGS mutations_sync = 2;
 DROP TABLE IF EXISTS yangguang.raw_indicators {on_cluster};
 CREATE TABLE yangguang.raw_indicators {on_cluster} (
     `code` String COMMENT 'Code of the indicator',
