@@ -36,18 +36,29 @@ class Step(NamedTuple):
     of: int
 
 
+def with_companions(catalogue: Sequence[Indicator], codes: Collection[str] | None) -> list[Indicator]:
+    """The entries of these codes (None: all), and all others that count the same stock: a unit's span says of every
+    indicator at once how it counts."""
+    chosen = [one for one in catalogue if codes is None or one.code in codes]
+    stock = {one.relation for one in chosen if one.kind == "stock"}
+    return [one for one in catalogue if one in chosen or one.relation in stock]
+
+
 class Rebuilder:
     """Computes anew.
 
-    :param catalogue: indicators with the configuration applied, of those that are to be rebuilt.
+    :param catalogue: all indicators, with the configuration applied.
     :param active_days: days for which an order makes a takeaway operator active; 0 does not ask for orders.
+    :param codes: of those that are to be rebuilt; None for all.
     """
 
-    def __init__(self, store: Store, catalogue: Sequence[Indicator], active_days: int) -> None:
+    def __init__(
+        self, store: Store, catalogue: Sequence[Indicator], active_days: int, codes: Collection[str] | None = None
+    ) -> None:
         self._store = store
-        self._catalogue = catalogue
+        self._catalogue = with_companions(catalogue, codes)
         self._active_days = active_days
-        self._recompute = Recomputer(store, catalogue, active_days)
+        self._recompute = Recomputer(store, self._catalogue, active_days)
 
     async def run(self, begin: int = 0, end: int = END, *, identities: bool = True) -> AsyncIterator[Step]:
         """Computes buckets of the span [begin, end), Unix seconds, and whole timelines, and tells of each portion.
@@ -127,12 +138,11 @@ async def adopt(store: Store, catalogue: Sequence[Indicator], active_days: int) 
     if not changed:
         return
     if stored:
-        stale = {one.relation for one in catalogue if one.kind == "stock" and COMPUTED_AS + one.code in changed}
+        codes = {one.code for one in catalogue if COMPUTED_AS + one.code in changed}
         if _ACTIVE_DAYS in changed:
-            stale.add("operators")
-        entries = [one for one in catalogue if COMPUTED_AS + one.code in changed or one.relation in stale]
+            codes |= {one.code for one in catalogue if one.relation == "operators"}
         names = ", ".join(sorted(one.removeprefix(COMPUTED_AS) for one in changed))
         log.warning("stored rates were computed otherwise (%s): they are computed anew, which takes a while", names)
-        async for step in Rebuilder(store, entries, active_days).run(identities=False):
+        async for step in Rebuilder(store, catalogue, active_days, codes).run(identities=False):
             log.info("%s: %d of %d", *step)
     await write_settings(store, {name: wanted[name] for name in changed})

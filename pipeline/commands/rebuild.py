@@ -1,7 +1,9 @@
 """`yangguang rebuild`: stored rates computed anew from the raw rows, while the pipeline runs."""
 
 import asyncio
+import functools
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -41,7 +43,11 @@ def rebuild(codes: tuple[str, ...], begin: datetime | None, end: datetime | None
     no span and are always computed whole. Minutes whose raw rows were dropped stay as they are."""
     settings = load_settings()
     configuration = settings.configuration()
-    chosen = [one for one in configuration.catalogue() if not codes or one.code in codes]
+    catalogue = configuration.catalogue()
+    rebuilder = functools.partial(
+        Rebuilder, catalogue=catalogue, active_days=configuration.takeaway_active_days, codes=codes or None
+    )
+    chosen = [one for one in catalogue if not codes or one.code in codes]
     span = int(begin.timestamp()) if begin else 0, int(end.timestamp()) if end else END
     if span[0] >= span[1]:
         raise click.UsageError("--from should be before --to")
@@ -56,9 +62,7 @@ def rebuild(codes: tuple[str, ...], begin: datetime | None, end: datetime | None
     )
     try:
         with bar:
-            before, after, seconds = asyncio.run(
-                _run(bar, settings.writer, chosen, configuration.takeaway_active_days, span, whole=not codes)
-            )
+            before, after, seconds = asyncio.run(_run(bar, settings.writer, rebuilder, span, whole=not codes))
     except ClickHouseError as error:
         raise click.ClickException(
             f"ClickHouse refuses a step of the rebuild ({brief(error)}): run yangguang doctor; "
@@ -76,14 +80,14 @@ def rebuild(codes: tuple[str, ...], begin: datetime | None, end: datetime | None
 
 
 async def _run(
-    bar: Progress, address: Address, chosen: list[Any], active_days: int, span: tuple[int, int], *, whole: bool
+    bar: Progress, address: Address, rebuilder: Callable[[Store], Rebuilder], span: tuple[int, int], *, whole: bool
 ) -> tuple[dict[str, str], dict[str, str], float]:
     store = await Store.open(address)
     started = datetime.now(UTC)
     try:
         before = await _digests(store)
         tasks: dict[str, Any] = {}
-        async for step in Rebuilder(store, chosen, active_days).run(*span, identities=whole):
+        async for step in rebuilder(store).run(*span, identities=whole):
             if step.what not in tasks:
                 tasks[step.what] = bar.add_task(step.what, total=step.of)
             bar.update(tasks[step.what], completed=step.done)

@@ -12,7 +12,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from schemas.durations import window_length
 from schemas.indicator import SHANGHAI
 from schemas.indicators import CATALOGUE
-from tests.streams.city import AS_OF, FilledCity
+from sinks.clickhouse.client import Store
+from streams.rebuild import Rebuilder
+from tests.streams.city import ACTIVE_DAYS, AS_OF, FilledCity
 
 PLACES: Final = (("city", "330681"), ("town", "330681001"), ("platform", "meituan"))
 
@@ -133,3 +135,16 @@ def test_the_history_ends_where_the_rates_are(city: FilledCity) -> None:
     found: dict[str, datetime] = dict(latest)
     assert found["stock"] <= AS_OF
     assert found["availability"] <= AS_OF
+
+
+def test_rebuilding_one_indicator_changes_no_other(city: FilledCity) -> None:
+    rates = "SELECT * FROM yangguang.rates_now ORDER BY indicator, scope, scope_id, window"
+    before = city.rows(rates)
+
+    async def rebuild(store: Store) -> None:
+        for code in ("staffing", "seal_coverage", "camera_online", "pledges_signed"):
+            async for _ in Rebuilder(store, city.catalogue, ACTIVE_DAYS, [code]).run(identities=False):
+                pass
+
+    city.run(rebuild)
+    assert city.rows(rates) == before
