@@ -17,6 +17,7 @@ from pipeline.configuration import ChannelSettings, Configuration, IndicatorSett
 from pipeline.configuration_file import read_configuration
 from sinks.clickhouse.client import Address
 from streams.app import GROUP, Options
+from streams.kafka_address import KafkaAddress
 from streams.stall import STALL_SECONDS
 
 __all__ = [
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
     def servers(self) -> str:
         """Kafka's bootstrap servers."""
         return self.kafka or f"{LOOPBACK}:{self.kafka_port}"
+
+    @property
+    def kafka_address(self) -> KafkaAddress:
+        """Kafka, with how to prove to it who we are."""
+        return KafkaAddress(self.servers)
 
     @property
     def writer(self) -> Address:

@@ -9,6 +9,7 @@ class Reason(StrEnum):
 
     TOO_LARGE = "too_large"
     NOT_JSON = "not_json"
+    NOT_MAPPED = "not_mapped"
     NOT_CLOUDEVENT = "not_cloudevent"
     UNKNOWN_TYPE = "unknown_type"
     WRONG_TOPIC = "wrong_topic"
@@ -17,6 +18,7 @@ class Reason(StrEnum):
     BAD_VALUE = "bad_value"
     FUTURE_TIME = "future_time"
     BAD_IDENTIFIER = "bad_identifier"
+    NOT_PERMITTED = "not_permitted"
     SINK_REFUSED = "sink_refused"
 
 

@@ -6,7 +6,7 @@ only one door, and a row always knows where its bytes are.
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from schemas.fields import microseconds
 from schemas.reject import Reason, Rejection
@@ -16,10 +16,19 @@ from streams.transport import Record
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 """What a stranger writes into the headers must not stop the road."""
 
-HTTP_TOPIC: Final = "http"
-HTTP_PARTITION: Final = -1
+DOORS: Final = ("http", "mqtt")
+"""What stands for the topic of an event that never was on one: the door at which the gateway refused it."""
+DOOR_PARTITION: Final = -1
 
 Headers = list[tuple[str, bytes]]
+
+
+class Door(NamedTuple):
+    """How an event came to the gateway: through which door, pushed by whom, read by which vendor's mapping."""
+
+    name: Literal["http", "mqtt"] = "http"
+    producer: str = ""
+    vendor: str = ""
 
 
 def headers(topic: str, partition: int, offset: int, rejection: Rejection, at: datetime) -> Headers:
@@ -43,9 +52,10 @@ def headers_of(record: Record, rejection: Rejection) -> Headers:
     return headers(record.topic, record.partition, record.offset, rejection, datetime.now(UTC))
 
 
-def http_headers(rejection: Rejection) -> Headers:
+def door_headers(door: Door, rejection: Rejection) -> Headers:
     """Headers of what the gateway refused: every attempt is a row of its own."""
-    return headers(HTTP_TOPIC, HTTP_PARTITION, -1, rejection, datetime.now(UTC))
+    made = headers(door.name, DOOR_PARTITION, -1, rejection, datetime.now(UTC))
+    return [*made, ("producer", door.producer.encode()), ("vendor", door.vendor.encode())]
 
 
 def from_record(record: Record) -> RejectedRow:
@@ -59,13 +69,15 @@ def from_record(record: Record) -> RejectedRow:
 
     return RejectedRow(
         topic=topic,
-        partition=number("partition", HTTP_PARTITION),
-        offset=record.offset if topic == HTTP_TOPIC else number("offset", record.offset),
+        partition=number("partition", DOOR_PARTITION),
+        offset=record.offset if topic in DOORS else number("offset", record.offset),
         reason=known.get("reason", Reason.BAD_VALUE.value),
         detail=known.get("detail", ""),
         source=known.get("source", ""),
         id=known.get("id", ""),
         type=known.get("type", ""),
+        producer=known.get("producer", ""),
+        vendor=known.get("vendor", ""),
         time=number("time", 0),
         raw_partition=record.partition,
         raw_offset=record.offset,

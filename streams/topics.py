@@ -12,7 +12,15 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from schemas.catalogue import AGGREGATED_TOPIC, ALERTS_TOPIC, LANDED_TOPIC, REJECTED_TOPIC, STREAMS
+from schemas.catalogue import (
+    AGGREGATED_TOPIC,
+    ALERTS_TOPIC,
+    AUDIT_TOPIC,
+    KEYS_TOPIC,
+    LANDED_TOPIC,
+    REJECTED_TOPIC,
+    STREAMS,
+)
 from streams.stall import Position
 
 log: Final = logging.getLogger(__name__)
@@ -51,6 +59,8 @@ def wanted_topics(partitions: int, replication: int, rejected_kept: timedelta = 
         topic(LANDED_TOPIC, len(STREAMS), retention_ms=7 * _DAY_MS),
         topic(AGGREGATED_TOPIC, 1, retention_ms=_DAY_MS),
         topic(ALERTS_TOPIC, 1, retention_ms=90 * _DAY_MS),
+        topic(KEYS_TOPIC, 1, cleanup_policy="compact"),
+        topic(AUDIT_TOPIC, 1, retention_ms=3 * 365 * _DAY_MS),
     ]
 
 

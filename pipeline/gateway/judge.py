@@ -7,7 +7,7 @@ from pipeline.gateway.records import Outgoing
 from schemas.catalogue import REJECTED_TOPIC
 from schemas.decode import Decoder
 from schemas.reject import Rejection
-from streams.rejects import http_headers
+from streams.rejects import Door, door_headers
 
 
 class Judged(NamedTuple):
@@ -39,4 +39,4 @@ class Judge:
 
 def refused(raw: bytes, rejection: Rejection) -> Judged:
     """What is not accepted, with its raw bytes."""
-    return Judged(Outgoing(REJECTED_TOPIC, None, raw, http_headers(rejection)), rejection.id, rejection)
+    return Judged(Outgoing(REJECTED_TOPIC, None, raw, door_headers(Door(), rejection)), rejection.id, rejection)

@@ -19,14 +19,16 @@ class RejectedRow(NamedTuple):
     source: str
     id: str
     type: str
+    producer: str
+    vendor: str
     time: int
     raw_partition: int
     raw_offset: int
 
 
 _TYPES: Final = (
-    "String", "Int32", "Int64", "String", "String", "String", "String", "String", "DateTime64(6, 'UTC')", "Int32",
-    "Int64",
+    "String", "Int32", "Int64", "String", "String", "String", "String", "String", "String", "String",
+    "DateTime64(6, 'UTC')", "Int32", "Int64",
 )  # fmt: skip
 
 

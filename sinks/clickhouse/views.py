@@ -119,18 +119,20 @@ def _events_and_rejected() -> dict[str, str]:
             [
                 TableColumn("reason", text, "Why it was not accepted"),
                 TableColumn("detail", "String", "JSON pointer from the event root and message"),
-                TableColumn("topic", text, "Topic of the record, http for the gateway"),
+                TableColumn("topic", text, "Topic of the record; http or mqtt where the gateway refused it"),
                 TableColumn("partition", "Int32", "Partition of the record, -1 for the gateway"),
                 TableColumn("offset", "Int64", "Offset of the record; for the gateway that of its raw bytes"),
                 TableColumn("source", "String", "Producer, where readable"),
                 TableColumn("id", "String", "Id of the event, where readable"),
                 TableColumn("type", "String", "Type of the event, where readable"),
+                TableColumn("producer", text, "Whose API key pushed it; empty where it came by Kafka directly"),
+                TableColumn("vendor", text, "The vendor mapping that it came through; empty for an event"),
                 TableColumn("time", MOMENT, "When it was rejected"),
                 TableColumn("raw_partition", "Int32", "Partition of the raw bytes in topic yangguang.rejected"),
                 TableColumn("raw_offset", "Int64", "Offset of the raw bytes in topic yangguang.rejected"),
                 TableColumn("replayed_at", f"Nullable({MOMENT})", "When it was replayed"),
             ],
-            f"SELECT reason, detail, topic, partition, offset, source, id, type,\n"
+            f"SELECT reason, detail, topic, partition, offset, source, id, type, producer, vendor,\n"
             f"    toTimeZone(raw_rejected.time, 'Asia/Shanghai') AS time, raw_partition, raw_offset,\n"
             f"    toTimeZone(raw_rejected.replayed_at, 'Asia/Shanghai') AS replayed_at\n"
             f"FROM {DATABASE}.raw_rejected FINAL",

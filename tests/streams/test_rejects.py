@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.decode import Decoder
 from schemas.reject import Reason, Rejection
-from streams.rejects import Headers, from_record, headers, http_headers
+from streams.rejects import Door, Headers, door_headers, from_record, headers
 from tests.schemas.events import LATEST
 from tests.schemas.strategies import any_bytes
 
@@ -42,10 +44,11 @@ def test_a_row_says_where_the_record_came_from_and_where_its_bytes_are() -> None
     assert row.time == 1_795_406_400_250_001
 
 
-def test_what_the_gateway_refuses_has_topic_http_and_a_row_for_each_attempt() -> None:
-    made = http_headers(Rejection(Reason.NOT_JSON, ": empty"))
+@pytest.mark.parametrize("door", ["http", "mqtt"])
+def test_what_the_gateway_refuses_says_its_door_and_producer_and_has_a_row_for_each_attempt(door: Any) -> None:
+    made = door_headers(Door(door, "acme", "acme-box"), Rejection(Reason.NOT_JSON, ": empty"))
     rows = [from_record(replace(_delivered(made), offset=offset)) for offset in (77, 78)]
-    assert {(row.topic, row.partition) for row in rows} == {("http", -1)}
+    assert {(row.topic, row.partition, row.producer, row.vendor) for row in rows} == {(door, -1, "acme", "acme-box")}
     assert len({(row.topic, row.partition, row.offset) for row in rows}) == 2
 
 
