@@ -3,28 +3,26 @@
 A page has `<!-- table: NAME -->` before such a table and `<!-- end -->` after it. A test holds the pages to it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import BaseModel
+from typing import Final
 
 from pipeline.embedded.clickhouse_config import PUBLIC_NAMES
 from pipeline.indicator_groups import groups
 from pipeline.settings import Settings
 from schemas.catalogue import MODELS
 from schemas.event import EventData
-from schemas.fields import annotations_of
+from schemas.field_words import codes, fields
 from schemas.findings import FINDINGS
 from schemas.indicator import ALWAYS, Indicator
 from schemas.indicators import INDICATORS
 from schemas.towns import TOWNS
+from sinks.clickhouse.view_columns import view_columns
 from sinks.clickhouse.views import views
 
 PAGES: Final = Path(__file__).parent
 _BLOCK: Final = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_COLUMN: Final = re.compile(r"^    `(\w+)` (.+) COMMENT '(.*?)',?$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"\nCOMMENT '(.*)'$")
 
 
@@ -33,67 +31,18 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
-def _codes(values: Iterable[Any]) -> str:
-    return ", ".join(f"`{value}`" for value in values)
-
-
-def _words(schema: Mapping[str, Any]) -> str:
-    """What a value has to be, in words, from its JSON Schema."""
-    known = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    if known:
-        return _words(known[0])
-    if "enum" in schema:
-        return "one of the 23 [town codes](#towns)" if schema["enum"] == list(TOWNS) else _codes(schema["enum"])
-    if "$ref" in schema:
-        return "object"
-    if schema["type"] == "array":
-        inner = _words(schema["items"])
-        return f"list of {'objects' if inner == 'object' else inner}"
-    simple = {"boolean": "true or false", "object": "object"}
-    return simple.get(schema["type"]) or (_text if schema["type"] == "string" else _number)(schema)
-
-
-def _text(schema: Mapping[str, Any]) -> str:
-    formats = {"date-time": "time with offset", "date": "date `YYYY-MM-DD`"}
-    if "format" in schema:
-        return formats[schema["format"]]
-    if "pattern" in schema:
-        return "id" if schema.get("maxLength") == 64 else "`HH:MM`"
-    return f"text, {schema['minLength']} to {schema['maxLength']} characters" if "maxLength" in schema else "text"
-
-
-def _number(schema: Mapping[str, Any]) -> str:
-    kind = "integer" if schema["type"] == "integer" else "number"
-    low, high = schema.get("minimum"), schema.get("maximum")
-    return f"{kind}, {low} or more" if high == 2**31 - 1 else f"{kind}, {low} to {high}"
-
-
-def _fields(model: type[BaseModel], prefix: str = "") -> Iterable[Sequence[str]]:
-    schema = model.model_json_schema()
-    inner = _nested(model)
-    required = set(schema.get("required", ()))
-    names = sorted(schema["properties"], key=lambda name: name == "extensions")
-    for name in names:
-        one = schema["properties"][name]
-        mark = "yes" if name in required else ""
-        yield f"`{prefix}{name}`", mark, _words(one), one.get("description", "").replace(", UTC", "")
-        if name in inner:
-            yield from _fields(inner[name], f"{prefix}{name}.")
-
-
-def _nested(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """Models of objects inside the model, by field."""
-    found = {}
-    for name, field in model.model_fields.items():
-        for one in annotations_of(field.annotation, field.metadata):
-            if isinstance(one, type) and issubclass(one, BaseModel):
-                found[field.alias or name] = one
-    return found
-
-
 def event(model: type[EventData]) -> str:
     """Fields of one event type's `data`."""
-    return _table(("field", "required", "value", "meaning"), _fields(model))
+    rows = (
+        (
+            f"`{one.name}`",
+            "yes" if one.required else "",
+            one.value.replace("town codes", "[town codes](#towns)"),
+            one.meaning,
+        )
+        for one in fields(model)
+    )
+    return _table(("field", "required", "value", "meaning"), rows)
 
 
 def types() -> str:
@@ -115,7 +64,7 @@ def findings() -> str:
     """What cameras can find."""
     return _table(
         ("finding", "中文", "severity", "vendors' words and codes"),
-        ((f"`{one.code}`", one.label, one.severity, _codes(one.aliases)) for one in FINDINGS),
+        ((f"`{one.code}`", one.label, one.severity, codes(one.aliases)) for one in FINDINGS),
     )
 
 
@@ -196,7 +145,7 @@ def _definition(one: Indicator) -> str:
         ("settle", _length(one.settle) if one.settle else ""),
         ("floor", "" if one.counts else floor),
         ("alert after", _length(one.for_) if targets and one.comparator else ""),
-        ("streams", _codes(one.streams)),
+        ("streams", codes(one.streams)),
         ("definition", f"version {one.definition}, valid{_since(one.definition_from) or ' always'}"),
     ]
     local = f"\n**Local assumption:** {one.assumption}\n" if one.assumption else ""
@@ -214,13 +163,8 @@ def catalogue(entries: Sequence[Indicator] = INDICATORS) -> str:
 
 def view(name: str) -> str:
     """Columns of one public view."""
-    rows = [(f"`{column}`", f"`{kind}`", comment.replace("\\'", "'")) for column, kind, comment in columns(name)]
+    rows = [(f"`{one.name}`", f"`{one.type}`", one.comment) for one in view_columns(name)]
     return _table(("column", "type", "meaning"), rows)
-
-
-def columns(name: str) -> list[tuple[str, str, str]]:
-    """Name, type and comment of a view's columns."""
-    return _COLUMN.findall(views()[name].partition("\n) AS")[0])
 
 
 def dictionary() -> str:

@@ -9,6 +9,7 @@ import click
 
 from pipeline.ports import PortTakenError
 from pipeline.settings import SettingsError
+from streams.kafka_access import KafkaAccessError
 
 _COMMANDS: Final = {
     "up": ("pipeline.commands.up:up", "Run all parts on this machine."),
@@ -18,6 +19,10 @@ _COMMANDS: Final = {
     "simulate": ("pipeline.simulator.command:simulate_command", "Simulate a city that pushes events."),
     "migrate": ("pipeline.commands.migrate:migrate", "Bring the database to the shape of the code."),
     "produce": ("pipeline.commands.produce:produce", "Send events from a file to Kafka."),
+    "keys": ("pipeline.commands.keys:keys", "API keys: who may push events to the gateway."),
+    "rejected": ("pipeline.commands.rejected:rejected", "Refused events: list, show, replay, export."),
+    "vendor": ("pipeline.commands.vendor:vendor", "Vendors' own formats: try and list mappings."),
+    "audit": ("pipeline.commands.audit:audit", "Show who did what by hand."),
     "rebuild": ("pipeline.commands.rebuild:rebuild", "Compute stored rates anew from the raw rows."),
     "rates": ("pipeline.commands.rates:rates", "Show the rates as they are now, or over time."),
     "why": ("pipeline.commands.why:why", "Show what counts in a number, unit by unit."),
@@ -68,6 +73,6 @@ def main() -> None:
     """Runs a command; what the user can mend is one sentence on stderr and status 1, wrong usage is status 2."""
     try:
         cli.main(prog_name="yangguang")
-    except (SettingsError, PortTakenError) as error:
+    except (SettingsError, PortTakenError, KafkaAccessError) as error:
         click.echo(f"yangguang: {error}", err=True)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What `yangguang.toml` may say of rates, their alerts, channels and retention."""
+"""What `yangguang.toml` may say of rates, their alerts, channels, retention and vendors."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
+from pipeline.configuration_rejects import RejectsSettings
 from schemas.durations import Duration, Minutes
 from schemas.indicator import Dated, DatedFloors, DatedNumbers, Day, Indicator, Numbers, always, followed_by
 from schemas.indicators import CATALOGUE
@@ -103,6 +104,17 @@ class ChannelSettings(BaseModel):
     url: Annotated[str, Field(pattern=r"^https?://")] | None = None
 
 
+class VendorSettings(BaseModel):
+    """Whose own messages the gateway takes, and what makes events of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mapping: Annotated[str, Field(min_length=1)]
+    """A path that ends in .toml, relative to the file that names it, or the name of a shipped mapping."""
+    devices: Annotated[str, Field(min_length=1)] | None = None
+    """Path of the table that tells whose each device is, relative to the file that names it."""
+
+
 _LONGER_THAN_A_MONTH: Final = _within(
     timedelta(days=31), _CENTURY, "from 31d to 36500d, as whole months are dropped at a time"
 )
@@ -137,6 +149,8 @@ class Configuration(BaseModel):
     indicator: Annotated[dict[str, IndicatorSettings], _ByCode()] = {}
     retention: RetentionSettings = RetentionSettings()
     channel: dict[str, ChannelSettings] = {}
+    vendor: dict[str, VendorSettings] = {}
+    rejects: RejectsSettings = RejectsSettings()
 
     def catalogue(self) -> list[Indicator]:
         """The catalogue with the settings applied."""

@@ -1,14 +1,11 @@
 """Reading `yangguang.toml`: what is wrong is refused in one sentence with file, line, key, reason and way out."""
 
-import json
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
 from pipeline.configuration import (
     DATED,
@@ -16,77 +13,22 @@ from pipeline.configuration import (
     Configuration,
     IndicatorSettings,
     RetentionSettings,
-    SettingsError,
+    VendorSettings,
     settings_of,
 )
-from pipeline.toml_lines import Lines, Location
+from pipeline.configuration_rejects import RejectsSettings
+from pipeline.toml_file import Fault, read_toml
+from pipeline.toml_lines import Location
 from schemas.indicator import Dated, Indicator, valid_on
 from schemas.indicators import CATALOGUE
 
 _MONTH: Final = timedelta(days=31)
-_REASONS: Final = {
-    "missing": "the key is missing: add it",
-    "model_type": "should be a table of keys and values",
-    "dict_type": "should be a table of keys and values",
-    "tuple_type": "should be a list in brackets",
-    "float_type": "should be a number without quotes",
-    "int_type": "should be a whole number without quotes or a point",
-    "string_type": "should be text in quotes",
-    "string_pattern_mismatch": "should begin with http:// or https://",
-}
-"""What pydantic would say in the terms of Python."""
-
-
-class Fault(NamedTuple):
-    """What cannot be used: where, and why with the way out."""
-
-    location: Location
-    reason: str
+_VENDOR_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def read_configuration(text: str, name: str) -> Configuration:
     """Parses the file's text. Raises SettingsError that names the first line that is wrong."""
-    try:
-        parsed = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(_syntax(text, name, str(error))) from None
-    try:
-        configuration = Configuration.model_validate(parsed)
-    except ValidationError as error:
-        faults = [Fault(one["loc"], _reason(one)) for one in error.errors(include_url=False)]
-    else:
-        faults = list(_faults(configuration))
-        if not faults:
-            return configuration
-    lines = Lines(text)
-    first = min(faults, key=lambda fault: lines.line(fault.location))
-    raise SettingsError(f"{name}, line {lines.line(first.location)}: {_key(lines, first.location)}: {first.reason}")
-
-
-def _syntax(text: str, name: str, message: str) -> str:
-    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL)
-    reason, line = (match[1], match[2]) if match else (message, None)
-    return f"{name}, line {line or text.rstrip().count(chr(10)) + 1}: {reason}: correct it, as this is not TOML"
-
-
-def _key(lines: Lines, location: Location) -> str:
-    """The key as a person would write it: as far as the file has it, and what is missing."""
-    written = lines.written(location)
-    names = location if written == location[:-1] and isinstance(location[-1], str) else written
-    return ".".join(_quoted(one) for one in names if isinstance(one, str))
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-
-
-def _reason(error: ErrorDetails) -> str:
-    kind, location = error["type"], error["loc"]
-    if kind == "extra_forbidden":
-        return f"the key is not known: use {', '.join(_known(location))}"
-    if kind == "model_type" and isinstance(location[-1], int):
-        return "should be a table such as {from = 2027-01-01, value = ...}"
-    return _REASONS.get(kind) or re.sub(r"^(Value error, |(Input|String) (?=should))", "", error["msg"])
+    return read_toml(text, name, Configuration, _known, _faults)
 
 
 def _known(location: Location) -> list[str]:
@@ -101,8 +43,12 @@ def _known(location: Location) -> list[str]:
             model = settings_of(CATALOGUE[code])
         case ("retention", *_):
             model = RetentionSettings
+        case ("rejects", *_):
+            model = RejectsSettings
         case ("channel", *_):
             model = ChannelSettings
+        case ("vendor", *_):
+            model = VendorSettings
         case _:
             model = Dated[float]
     return sorted(field.alias or name for name, field in model.model_fields.items())
@@ -125,6 +71,13 @@ def _faults(configuration: Configuration) -> Iterator[Fault]:
     for channel, settings in configuration.channel.items():
         if settings.type == "webhook" and settings.url is None:
             yield Fault(("channel", channel, "url"), "a webhook needs a url: add it")
+    for vendor in configuration.vendor:
+        if not _VENDOR_NAME.fullmatch(vendor):
+            yield Fault(
+                ("vendor", vendor),
+                "the name stands in the address /v1/vendors/NAME: write 1 to 64 of a-z, 0-9, . _ -, and a letter or "
+                "digit first",
+            )
 
 
 def _indicator_faults(entry: Indicator, given: IndicatorSettings) -> Iterator[Fault]:

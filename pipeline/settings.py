@@ -4,20 +4,20 @@ Wrong keys or values are refused at start with the place, the reason and the way
 """
 
 import os
-import re
 import secrets
-import stat
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.clickhouse_settings import ClickHouseSettings
 from pipeline.configuration import ChannelSettings, Configuration, IndicatorSettings, RetentionSettings, SettingsError
 from pipeline.configuration_file import read_configuration
+from pipeline.environment import LOOPBACK, LOOPBACK_NAMES, Port, Secret, read_secret
+from pipeline.kafka_settings import KafkaSettings
+from pipeline.mqtt_settings import MqttSettings
 from sinks.clickhouse.client import Address
 from streams.app import GROUP, Options
-from streams.kafka_address import KafkaAddress
 from streams.stall import STALL_SECONDS
 
 __all__ = [
@@ -32,69 +32,69 @@ __all__ = [
     "read_configuration",
 ]
 
-LOOPBACK: Final = "127.0.0.1"
-Port = Annotated[int, Field(ge=1, le=65535)]
 _SECRET_MODE: Final = 0o600
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings, ClickHouseSettings, MqttSettings):
     """The environment. Passwords and keys have no default: the embedded home makes its own."""
 
-    model_config = SettingsConfigDict(env_prefix="YANGGUANG_", extra="ignore")
-
     home: Path = Path(".yangguang")
-    kafka: str | None = None
-    kafka_port: Port = 9092
-    clickhouse: str | None = None
-    clickhouse_port: Port = 8123
-    clickhouse_user: str = "writer"
-    clickhouse_writer_password: str | None = None
-    clickhouse_analyst_password: str | None = None
-    clickhouse_cluster: str = ""
     http_host: str = LOOPBACK
     http_port: Port = 8080
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    authentication: Literal["required", "off"] = "required"
+    signing_key: Secret = None
+    api_key: Secret = None
     clock: Literal["wall", "event"] = "wall"
     config: Path = Path("yangguang.toml")
     group: str = GROUP
     partitions: Annotated[int, Field(ge=1)] = 4
     replication: Annotated[int, Field(ge=1)] = 1
-    personal_key: str | None = None
+    personal_key: Secret = None
     stall_seconds: Annotated[float, Field(gt=0)] = STALL_SECONDS
-
-    @property
-    def servers(self) -> str:
-        """Kafka's bootstrap servers."""
-        return self.kafka or f"{LOOPBACK}:{self.kafka_port}"
-
-    @property
-    def kafka_address(self) -> KafkaAddress:
-        """Kafka, with how to prove to it who we are."""
-        return KafkaAddress(self.servers)
 
     @property
     def writer(self) -> Address:
         """ClickHouse for the parts that write."""
-        password = self.clickhouse_writer_password or self._secret("clickhouse-writer-password")
-        return self._address(self.clickhouse_user, password)
-
-    @property
-    def analyst(self) -> Address:
-        """ClickHouse for the parts that only read."""
-        return self._address("analyst", self.clickhouse_analyst_password or "")
-
-    def _address(self, user: str, password: str) -> Address:
-        if self.clickhouse is None:
-            return Address(LOOPBACK, self.clickhouse_port, user, password)
-        match = re.fullmatch(r"(?:(https?)://)?([^:/]+)(?::(\d+))?/?", self.clickhouse)
-        if match is None:
-            raise SettingsError(f"YANGGUANG_CLICKHOUSE is {self.clickhouse}: give a URL such as http://ch1:8123")
-        secure = match[1] == "https"
-        return Address(match[2], int(match[3] or (8443 if secure else 8123)), user, password, secure)
+        password = self.writer_password or self._secret("clickhouse-writer-password")
+        return self.clickhouse_address(self.clickhouse_user, password)
 
     @property
     def key(self) -> bytes:
         """The key of personal tokens, the same for every worker."""
         return (self.personal_key or self._secret("personal-data-key")).encode()
+
+    @property
+    def signing_master(self) -> bytes:
+        """The key from which signing secrets are derived, the same for every gateway."""
+        return (self.signing_key or self._secret("signing-key")).encode()
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        return self.http_host in LOOPBACK_NAMES
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway as this machine reaches it."""
+        return f"{'https' if self.tls_certificate else 'http'}://{LOOPBACK}:{self.http_port}"
+
+    @property
+    def development_key_path(self) -> Path:
+        """Where `yangguang up` keeps the key that it made for this machine."""
+        return self.home / "secrets" / "development-key"
+
+    @property
+    def own_api_key(self) -> str:
+        """The API key with which commands push to a gateway: the one given, else that of this machine; empty where
+        there is none."""
+        if self.api_key:
+            return self.api_key
+        try:
+            return self.development_key_path.read_text().strip()
+        except OSError:
+            return ""
 
     def _secret(self, name: str) -> str:
         """A secret of the embedded home: made once, readable by its owner only."""
@@ -111,13 +111,7 @@ class Settings(BaseSettings):
         else:
             with os.fdopen(handle, "w") as file:
                 file.write(secrets.token_hex(32))
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise SettingsError(f"{path} may be read by others (mode {mode:o}): run chmod 600 {path}")
-        secret = path.read_text().strip()
-        if not secret:
-            raise SettingsError(f"{path} is empty: delete it, and a new one is made")
-        return secret
+        return read_secret(path, "delete it, and a new one is made").strip()
 
     def configuration(self) -> Configuration:
         """What the file says; the defaults where there is none and none was asked for."""
@@ -138,7 +132,7 @@ class Settings(BaseSettings):
         """What a worker is told."""
         configuration = self.configuration()
         return Options(
-            kafka=self.servers,
+            kafka=self.kafka_address,
             clickhouse=self.writer,
             personal_key=self.key,
             clock=self.clock,
@@ -148,14 +142,20 @@ class Settings(BaseSettings):
             orders_kept=configuration.retention.orders,
             group=self.group,
             home=str(self.home),
+            rejects=configuration.rejects.rule(),
         )
 
 
 def load_settings() -> Settings:
-    """The environment's settings. Raises SettingsError."""
+    """The environment's settings. Raises SettingsError where a value is wrong, or where what secures the connections
+    does not fit together."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"YANGGUANG_{str(first['loc'][0]).upper()}"
         raise SettingsError(f"{name} is {os.environ.get(name, '')!r}: {first['msg']}") from None
+    settings.warn_of_kafka()
+    settings.warn_of_mqtt()
+    _ = settings.analyst, settings.writer_password  # a wrong file is told of now, and not at the first connection
+    return settings

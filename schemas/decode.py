@@ -6,7 +6,7 @@ model, so they accept the same events with the same values (a property test hold
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -181,8 +181,16 @@ def _judge_data(parsed: dict[str, Any]) -> tuple[Reason | None, Event | str]:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
     if errors[0]["type"] == "json_invalid":
         return Reason.NOT_JSON, f": {errors[0]['msg']}"
-    judged = [_judged(model, one) for one in errors] + list(model.conflicts(parsed["data"]))
+    judged = [_judged(model, one) for one in _distinct(errors)] + list(model.conflicts(parsed["data"]))
     return min(judged, key=lambda one: _ORDER.index(one[0]))
+
+
+def _distinct(errors: list[ErrorDetails]) -> Iterable[ErrorDetails]:
+    """The first error of each kind at each field, whatever its place in a list: an event can have 40 000 errors."""
+    found: dict[object, ErrorDetails] = {}
+    for one in errors:
+        found.setdefault((one["type"], *(step if isinstance(step, str) else 0 for step in one["loc"])), one)
+    return found.values()
 
 
 _VERBATIM: Final = {

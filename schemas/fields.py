@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,8 @@ LATEST: Final = datetime(2299, 12, 31, tzinfo=UTC)
 """ClickHouse's DateTime64 ends with the year 2299."""
 
 EXTENSIONS_MAX_BYTES: Final = 4096
+
+Item = TypeVar("Item")
 
 
 class Column(NamedTuple):
@@ -60,6 +62,13 @@ class PersonalWhen(NamedTuple):
 
     field: str
     value: str
+
+
+class Closed(NamedTuple):
+    """Marks a text of a form so narrow that it cannot tell about a person: one that has it whole may be shown to those
+    who look after refused events."""
+
+    pattern: str
 
 
 class Alias(NamedTuple):
@@ -154,7 +163,11 @@ class _Timestamp:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "format": "date-time"}
+        """What a pattern can say of the parser's rules; on the last day of 1999 it is 2000 already elsewhere."""
+        day = r"(1999-12-31|2[0-2][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))"
+        minute = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+        pattern = rf"^{day}[Tt]{minute}:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]{minute})$"
+        return {"type": "string", "format": "date-time", "pattern": pattern}
 
 
 class _Day:
@@ -171,7 +184,16 @@ class _Day:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "format": "date"}
+        return {"type": "string", "format": "date", "pattern": self.pattern}
+
+
+class _Repeatable:
+    """A list is a set: an item that comes twice counts once and is no fault, so the schema must not forbid it."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(schema)
+        made.pop("uniqueItems", None)
+        return made
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,7 +211,13 @@ def kept_date(value: date) -> date:
     return min(max(value, date(1900, 1, 1)), date(2299, 12, 31))
 
 
-Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$"), IDENTIFIER, Column("String")]
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$"),
+    IDENTIFIER,
+    Closed(r"[A-Za-z0-9._:-]{1,64}"),
+    Column("String"),
+]
 Text = Annotated[
     str, AfterValidator(_text), Field(json_schema_extra={"minLength": 1, "maxLength": 256}), Column("String")
 ]
@@ -199,18 +227,36 @@ RawText = Annotated[
     VERBATIM,
     Column("String"),
 ]
-Timestamp = Annotated[datetime, _Timestamp(), Column("DateTime64(6, 'UTC')", microseconds)]
-Day = Annotated[date, _Day(), Column("Date32", kept_date)]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), Column("String")]
+Timestamp = Annotated[
+    datetime,
+    _Timestamp(),
+    Closed(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+    ),
+    Column("DateTime64(6, 'UTC')", microseconds),
+]
+Day = Annotated[date, _Day(), Closed(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), Column("Date32", kept_date)]
+TimeOfDay = Annotated[
+    str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), Closed(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?"), Column("String")
+]
 TownCode = Annotated[
     str,
     AfterValidator(_town),
     IDENTIFIER,
+    Closed(r"[0-9]{1,9}"),
     Field(json_schema_extra={"enum": list(TOWNS)}),
     Column("LowCardinality(String)"),
 ]
-Uscc = Annotated[str, AfterValidator(_uscc), IDENTIFIER, Column("String")]
+Uscc = Annotated[
+    str,
+    AfterValidator(_uscc),
+    IDENTIFIER,
+    Closed(r"[0-9A-Za-z]{18}"),
+    Field(json_schema_extra={"minLength": 18, "maxLength": 18, "pattern": "^[0-9]{8}[0-9A-HJ-NPQRTUWXY]{10}$"}),
+    Column("String"),
+]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1), Column("Int32")]
+Several = Annotated[set[Item], _Repeatable()]
 Extensions = Annotated[dict[str, JsonValue], AfterValidator(_extensions), VERBATIM, Column("String", extensions_json)]
 
 

@@ -40,9 +40,12 @@ FINDINGS: Final = (
     Finding("UNKNOWN", "未识别", ""),
 )
 
+UNKNOWN: Final = "UNKNOWN"
+"""What no table knows."""
+
 _BY_NAME: Final = {name: finding.code for finding in FINDINGS for name in (finding.code, *finding.aliases)}
 
 
 def finding_of(name: str) -> str:
     """The finding that a vendor's word or code stands for; `UNKNOWN` for what no table knows."""
-    return _BY_NAME.get(name, "UNKNOWN")
+    return _BY_NAME.get(name, UNKNOWN)

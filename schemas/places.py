@@ -14,4 +14,4 @@ def place_label(scope: str, scope_id: str) -> str:
         return CITY_NAME
     if scope == "town" and scope_id in TOWNS:
         return TOWNS[scope_id].name + TOWNS[scope_id].kind
-    return PLATFORMS.get(scope_id, scope_id)
+    return PLATFORMS.get(scope_id, scope_id) if scope == "platform" else scope_id

@@ -4,7 +4,8 @@ import re
 from datetime import date
 from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 from stdnum.exceptions import ValidationError as CheckDigitError
 from stdnum.iso7064 import mod_11_10
@@ -19,6 +20,7 @@ from schemas.fields import (
     Id,
     Model,
     PersonalWhen,
+    Several,
     Text,
     TimeOfDay,
     TownCode,
@@ -41,7 +43,12 @@ OperatorKind = Literal[
 ]
 Platform = Literal["meituan", "eleme", "jd", "douyin", "other"]
 
-_FOOD_LICENSE: Final = re.compile(r"JY[123]\d{13}", re.ASCII)
+_FOOD_LICENSE: Final = re.compile(r"JY[123][0-9]{13}")
+_FOOD_LICENSE_RULE: Final[JsonDict] = {
+    "if": {"properties": {"license_kind": {"const": "food_license"}}, "required": ["license_kind"]},
+    "then": {"properties": {"license_no": {"type": ["string", "null"], "pattern": f"^{_FOOD_LICENSE.pattern}$"}}},
+}
+"""The same rule as `_license_number`, as a JSON Schema says it."""
 
 
 class Person(Model):
@@ -76,6 +83,8 @@ def _open_hours(spans: list[OpenHours]) -> list[tuple[str, str]]:
 class Operator(EventData):
     """The whole current record of one operator: a business, canteen, cook or street that prepares food."""
 
+    model_config = ConfigDict(json_schema_extra=_FOOD_LICENSE_RULE)
+
     type: ClassVar = "yangguang.registry.operator.v1"
     stream: ClassVar = "yangguang.registry"
     table: ClassVar = "operators"
@@ -90,7 +99,7 @@ class Operator(EventData):
     status: Annotated[Literal["active", "suspended", "closed"], Column("LowCardinality(String)")] = Field(
         description="Licence status"
     )
-    platforms: Annotated[set[Platform] | None, Column("Array(LowCardinality(String))", sorted)] = Field(
+    platforms: Annotated[Several[Platform] | None, Column("Array(LowCardinality(String))", sorted)] = Field(
         None, description="Takeaway platforms that list the operator"
     )
     license_kind: Annotated[Literal["food_license", "small_catering"] | None, Column("LowCardinality(String)")] = Field(
@@ -108,7 +117,7 @@ class Operator(EventData):
     director: Annotated[bool | None, Column("Bool")] = Field(None, description="Has a food-safety director")
     officers: Count | None = Field(None, description="Number of food-safety officers")
     accepted: Annotated[
-        set[Literal["6H", "model", "nutrition"]] | None, Column("Array(LowCardinality(String))", sorted)
+        Several[Literal["6H", "model", "nutrition"]] | None, Column("Array(LowCardinality(String))", sorted)
     ] = Field(None, description="Programmes for which the operator has been accepted")
     open_hours: Annotated[list[OpenHours] | None, Column("Array(Tuple(`from` String, `to` String))", _open_hours)] = (
         Field(None, description="Business hours, Asia/Shanghai")

@@ -104,22 +104,36 @@ def step(current: AlertState, rule: Rule, value: Value | None, minute: datetime)
     """
     if rule.target is None or value is None or value.rate(rule.counts) is None:
         return current, []
+    firing = current.state == "firing"
+    return advance(
+        current,
+        rule.for_minutes,
+        minute,
+        breached=not firing and breaches(rule, value),
+        recovered=firing and recovers(rule, value),
+    )
+
+
+def advance(
+    current: AlertState, for_minutes: int, minute: datetime, *, breached: bool, recovered: bool
+) -> tuple[AlertState, list[Change]]:
+    """The same for a minute that is judged already; what breaches does not recover."""
     changes: list[Change] = []
-    if current.state in ("ok", "resolved") and breaches(rule, value):
+    if current.state in ("ok", "resolved") and breached:
         changes.append(Change(current.state, "pending", "on the wrong side of the target"))
         current = AlertState("pending", minute, 0)
     if current.state == "pending":
-        if not breaches(rule, value):
+        if not breached:
             changes.append(Change("pending", "ok", "recovered or fell below the sample floor"))
             return AlertState("ok", minute, 0), changes
         current = current._replace(held=current.held + 1)
-        if current.held > rule.for_minutes:
-            changes.append(Change("pending", "firing", f"has held for {rule.for_minutes} min"))
+        if current.held > for_minutes:
+            changes.append(Change("pending", "firing", f"has held for {for_minutes} min"))
             return AlertState("firing", minute, 0), changes
     elif current.state == "firing":
-        current = current._replace(held=current.held + 1 if recovers(rule, value) else 0)
-        if current.held > rule.for_minutes:
-            changes.append(Change("firing", "resolved", f"at or beyond the recovery level for {rule.for_minutes} min"))
+        current = current._replace(held=current.held + 1 if recovered else 0)
+        if current.held > for_minutes:
+            changes.append(Change("firing", "resolved", f"at or beyond the recovery level for {for_minutes} min"))
             return AlertState("resolved", minute, 0), changes
     return current, changes
 

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple, ParamSpec, cast
 import faust
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from faust.types import Message
-from yarl import URL
 
 from sinks.clickhouse.client import Address, brief
+from streams.kafka_address import KafkaAddress
+from streams.rejects_condition import RejectsRule
 from streams.topics import REJECTED_MAX_BYTES
 from streams.transport import RecordListConsumer, RecordListTransport
 
@@ -33,8 +34,7 @@ _SESSION_SECONDS: Final = 10.0
 class Options(NamedTuple):
     """All that a worker is told by the settings."""
 
-    kafka: str
-    """Bootstrap servers, `host:port` with commas."""
+    kafka: KafkaAddress
     clickhouse: Address
     personal_key: bytes
     clock: str = "wall"
@@ -46,6 +46,8 @@ class Options(NamedTuple):
     orders_kept: timedelta | None = None
     group: str = GROUP
     home: str = ".yangguang"
+    rejects: RejectsRule = RejectsRule()
+    """When too much of a source is refused."""
 
 
 class RecordListSchema(faust.Schema[Any, Any]):
@@ -116,12 +118,11 @@ def quieten_garbage_collector() -> None:
 
 def create_app(options: Options, client_id: str = "yangguang") -> App:
     """An app without agents yet."""
-    servers = options.kafka.split(",")
     data = Path(options.home) / "faust"
     data.mkdir(parents=True, exist_ok=True)
     return App(
         options.group,
-        broker=[URL(f"kafka://{server.strip()}") for server in servers],
+        **options.kafka.for_faust(),
         broker_client_id=client_id,
         broker_commit_interval=0.5,
         broker_max_poll_records=10_000,

@@ -18,7 +18,7 @@ from sinks.clickhouse import alerts
 from sinks.clickhouse.alerts import Attempts
 from sinks.clickhouse.client import Store
 from sinks.notify.channel import Channel
-from sinks.notify.message import SENT_STATES, compose
+from sinks.notify.message import SENT_KINDS, SENT_STATES, compose
 from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
 from streams.transport import Records
 
@@ -61,7 +61,7 @@ class Notifier:
         wanted: list[_Delivery] = []
         for record in cast(Records, message.value):
             transition = orjson.loads(record.value or b"null")
-            if transition and transition["to_state"] in SENT_STATES:
+            if transition and transition["kind"] in SENT_KINDS and transition["to_state"] in SENT_STATES:
                 known = await alerts.attempts(self._store, transition["transition_id"])
                 for channel in self._channels:
                     so_far = known.get(channel.name, Attempts(0, False))

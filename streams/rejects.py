@@ -1,7 +1,8 @@
 """What a rejected record looks like on its topic: the raw bytes as value, everything else in headers.
 
 The topic is the only place that holds the bytes. The agent that reads it writes the table, so land and the gateway need
-only one door, and a row always knows where its bytes are.
+only one door, and a row always knows where its bytes are. A replay takes the same road: it puts a mark on the topic, a
+record without bytes that says everything of the row once more, when it was replayed, and where its bytes still are.
 """
 
 import re
@@ -15,6 +16,7 @@ from streams.transport import Record
 
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 """What a stranger writes into the headers must not stop the road."""
+_PARTITION_MAX: Final = 2**31 - 1
 
 DOORS: Final = ("http", "mqtt")
 """What stands for the topic of an event that never was on one: the door at which the gateway refused it."""
@@ -58,19 +60,29 @@ def door_headers(door: Door, rejection: Rejection) -> Headers:
     return [*made, ("producer", door.producer.encode()), ("vendor", door.vendor.encode())]
 
 
+def replay_headers(row: RejectedRow, at: datetime) -> Headers:
+    """Headers of the mark that says when the event of a row was replayed."""
+    said = {name: value for name, value in row._asdict().items() if value is not None}
+    said["replayed_at"] = microseconds(at)
+    return [(name, str(value).encode()) for name, value in said.items()]
+
+
 def from_record(record: Record) -> RejectedRow:
     """The row of a record on the topic. Of the gateway's the offset is that of the raw bytes."""
     known = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     topic = known.get("topic", "")
 
-    def number(name: str, otherwise: int) -> int:
+    def number(name: str, otherwise: int, most: int = 10**18) -> int:
         text = known.get(name, "")
-        return int(text) if _INTEGER.fullmatch(text) else otherwise
+        return int(text) if _INTEGER.fullmatch(text) and abs(int(text)) <= most else otherwise
 
+    replayed_at = number("replayed_at", 0) or None
+    raw_partition = number("raw_partition", record.partition, _PARTITION_MAX) if replayed_at else record.partition
+    raw_offset = number("raw_offset", record.offset) if replayed_at else record.offset
     return RejectedRow(
         topic=topic,
-        partition=number("partition", DOOR_PARTITION),
-        offset=record.offset if topic in DOORS else number("offset", record.offset),
+        partition=number("partition", DOOR_PARTITION, _PARTITION_MAX),
+        offset=raw_offset if topic in DOORS else number("offset", raw_offset),
         reason=known.get("reason", Reason.BAD_VALUE.value),
         detail=known.get("detail", ""),
         source=known.get("source", ""),
@@ -79,6 +91,7 @@ def from_record(record: Record) -> RejectedRow:
         producer=known.get("producer", ""),
         vendor=known.get("vendor", ""),
         time=number("time", 0),
-        raw_partition=record.partition,
-        raw_offset=record.offset,
+        raw_partition=raw_partition,
+        raw_offset=raw_offset,
+        replayed_at=replayed_at,
     )

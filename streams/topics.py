@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
 from schemas.catalogue import (
     AGGREGATED_TOPIC,
@@ -21,6 +21,8 @@ from schemas.catalogue import (
     REJECTED_TOPIC,
     STREAMS,
 )
+from streams.kafka_access import KafkaRefusedError, require_access
+from streams.kafka_address import KafkaAddress
 from streams.stall import Position
 
 log: Final = logging.getLogger(__name__)
@@ -64,9 +66,9 @@ def wanted_topics(partitions: int, replication: int, rejected_kept: timedelta = 
     ]
 
 
-def group_members(servers: str, group: str) -> set[str]:
+def group_members(address: KafkaAddress, group: str) -> set[str]:
     """Client ids in a consumer group that has settled; none while it is empty or rebalancing. Raises KafkaError."""
-    admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
+    admin = KafkaAdminClient(**address.for_kafka_python())
     try:
         described = admin.describe_groups([group])[group]
         return {one["client_id"] for one in described["members"]} if described["group_state"] == "Stable" else set()
@@ -79,7 +81,7 @@ def _milliseconds(length: timedelta) -> int:
 
 
 def ensure_topics(
-    servers: str,
+    address: KafkaAddress,
     partitions: int = 4,
     replication: int = 1,
     patience: float = 60.0,
@@ -87,30 +89,65 @@ def ensure_topics(
 ) -> list[str]:
     """Makes the topics that are missing and returns their names; sets for how long raw bytes of rejected events stay.
 
-    Waits up to `patience` seconds for Kafka; raises KafkaError after that."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            admin = KafkaAdminClient(bootstrap_servers=servers.split(","))
-            break
-        except KafkaError as error:
-            if time.monotonic() > deadline:
-                raise
-            log.warning("Kafka at %s does not answer (%s): asked again in 1 s", servers, type(error).__name__)
-            time.sleep(1)
+    Waits up to `patience` seconds for Kafka; raises KafkaError after that, and KafkaRefusedError at once
+    where we are not let in, or may not make topics."""
+    admin = _admin(address, patience)
     try:
         present = set(admin.list_topics())
         missing = [one for one in wanted_topics(partitions, replication, rejected_kept) if one.name not in present]
         if missing:
-            try:
-                admin.create_topics(missing)
-            except TopicAlreadyExistsError:
-                log.info("another process has just made the topics")
-        kept = {"retention.ms": str(_milliseconds(rejected_kept))}
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED_TOPIC, kept)])
+            _make(admin, address, missing)
+        _keep_rejected(admin, address, rejected_kept)
         return [one.name for one in missing]
     finally:
         admin.close()
+
+
+def _admin(address: KafkaAddress, patience: float) -> Any:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            require_access(address)
+            return KafkaAdminClient(**address.for_kafka_python())
+        except KafkaRefusedError:
+            raise
+        except KafkaError as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("%s (asked again in 1 s)", error)
+            time.sleep(1)
+
+
+def _make(admin: Any, address: KafkaAddress, missing: list[NewTopic]) -> None:
+    try:
+        admin.create_topics(missing)
+    except TopicAlreadyExistsError:
+        log.info("another process has just made the topics")
+    except AuthorizationError as error:
+        names = ", ".join(one.name for one in missing)
+        raise KafkaRefusedError(
+            f"Kafka at {address} does not let {address.principal} make topics: grant CREATE and DESCRIBE on topics "
+            f"that begin with yangguang., or let an administrator make {names}"
+        ) from error
+
+
+def _keep_rejected(admin: Any, address: KafkaAddress, length: timedelta) -> None:
+    kept = {"retention.ms": str(_milliseconds(length))}
+    answers = admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, REJECTED_TOPIC, kept)],
+        raise_on_unknown=False,  # to look first would ask for another right
+    )
+    answer = answers["topic"][REJECTED_TOPIC]
+    if answer != "OK":
+        log.warning(
+            "Kafka at %s does not let %s say how long %s keeps raw bytes, which may be personal data (%s): grant "
+            "ALTER_CONFIGS, or see to its retention.ms of %s",
+            address,
+            address.principal,
+            REJECTED_TOPIC,
+            answer.splitlines()[0],
+            kept["retention.ms"],
+        )
 
 
 class Extent(NamedTuple):
@@ -123,8 +160,8 @@ class Extent(NamedTuple):
 class Offsets:
     """End and committed offsets, asked of the broker from asyncio without blocking it."""
 
-    def __init__(self, servers: str, group: str | None = None) -> None:
-        self._servers = servers.split(",")
+    def __init__(self, address: KafkaAddress, group: str | None = None) -> None:
+        self._address = address
         self._group = group
         self._asked: Any = None
         self._thread = ThreadPoolExecutor(1, "offsets")
@@ -134,7 +171,7 @@ class Offsets:
         """Connected at the first question, so that Kafka may come later."""
         if self._asked is None:
             self._asked = KafkaConsumer(
-                bootstrap_servers=self._servers,
+                **self._address.for_kafka_python(),
                 group_id=self._group,
                 enable_auto_commit=False,
                 request_timeout_ms=10_000,

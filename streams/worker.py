@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import Any, Final, cast
 
 import orjson
-from aiokafka.errors import KafkaError
-from faust.exceptions import ProducerSendError
 from faust.types import Message
 
 from schemas.camera import Heartbeat
@@ -21,13 +19,16 @@ from schemas.event import EventData
 from schemas.indicator import Indicator
 from schemas.personal import Tokeniser
 from schemas.seal import Order
-from sinks.clickhouse.client import BACKOFF_FIRST_SECONDS, BACKOFF_MAX_SECONDS, Store
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.rejected import record_rejected
 from streams.aggregate import Aggregator, Clock
 from streams.alert import Alerter
 from streams.app import App, Options, RecordListSchema, create_app, quieten_garbage_collector, stopping_on_failure
+from streams.backlog import Backlog
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
-from streams.rejects import Headers, from_record, headers_of
+from streams.rejects import from_record, headers_of
+from streams.rejects_condition import RejectsWatch
+from streams.sending import Outgoing, send_all
 from streams.topics import Offsets
 from streams.transport import Records
 
@@ -61,6 +62,8 @@ class _Stages:
         self._landing: Landing | None = None
         self._aggregator: Aggregator | None = None
         self._alerter: Alerter | None = None
+        self._backlog: Backlog | None = None
+        self._rejects: RejectsWatch | None = None
         self._to_aggregate: list[Message] = []
         self._drained = asyncio.Event()
         self._as_of_moved = asyncio.Event()
@@ -99,6 +102,8 @@ class _Stages:
                 self._alerter = Alerter(
                     store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
                 )
+                self._backlog = Backlog(self._options.kafka, self._options.group)
+                self._rejects = RejectsWatch(store, self._options.rejects, self._backlog, self._publish_transitions)
                 quieten_garbage_collector()
                 self._store = store
             return self._store
@@ -109,6 +114,8 @@ class _Stages:
             await self._store.close()
         if self._offsets is not None:
             self._offsets.close()
+        if self._backlog is not None:
+            self._backlog.close()
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         if self._aggregator is not None:
@@ -130,35 +137,18 @@ class _Stages:
             await self._app.sleep(TICK_SECONDS)
 
     async def _publish_landed(self, landed: Landed) -> None:
-        await self._send(LANDED_TOPIC, landed.stream.encode(), landed.to_json(), STREAMS.index(landed.stream))
+        await self._send(Outgoing(LANDED_TOPIC, landed.stream.encode(), landed.to_json(), STREAMS.index(landed.stream)))
 
     async def _publish_rejected(self, refused: Sequence[Refused]) -> None:
-        await asyncio.gather(
-            *[
-                self._send(REJECTED_TOPIC, one.record.key, one.record.value or b"", None, headers_of(*one))
+        await self._send(
+            *(
+                Outgoing(REJECTED_TOPIC, one.record.key, one.record.value or b"", None, headers_of(*one))
                 for one in refused
-            ]
+            )
         )
 
-    async def _send(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        partition: int | None = None,
-        headers: Headers | None = None,
-    ) -> None:
-        """Returns when all in-sync replicas have the record; a broker that is away is waited for."""
-        delay = BACKOFF_FIRST_SECONDS
-        while True:
-            try:
-                await self._app.producer.send_and_wait(topic, key, value, partition, None, headers)
-            except (KafkaError, ProducerSendError) as error:
-                log.warning("Kafka does not take a record for %s (%r): sent again in %.1f s", topic, error, delay)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, BACKOFF_MAX_SECONDS)
-            else:
-                return
+    async def _send(self, *records: Outgoing) -> None:
+        await send_all(self._app.producer, records)
 
     # rejected
 
@@ -204,7 +194,7 @@ class _Stages:
             if streams:
                 for stream, mark in (await aggregator.advance(streams, state)).items():
                     moved = orjson.dumps({"stream": stream, "watermark": mark})
-                    await self._send(AGGREGATED_TOPIC, stream.encode(), moved)
+                    await self._send(Outgoing(AGGREGATED_TOPIC, stream.encode(), moved))
             await self._app.sleep(min(AGGREGATE_SECONDS, aggregator.until_next_minute()))
 
     def _owned(self, topic: str) -> list[int]:
@@ -222,20 +212,21 @@ class _Stages:
     async def _alert_ticks(self) -> None:
         """Judges when an as_of has moved, and now and then in the silence in which none does."""
         await self._opened()
-        alerter = cast(Alerter, self._alerter)
+        alerter, rejects = cast(Alerter, self._alerter), cast(RejectsWatch, self._rejects)
         while not self._app.should_stop:
             if self._owned(AGGREGATED_TOPIC):
                 self._as_of_moved.clear()
-                if count := await alerter.evaluate():
+                if count := await alerter.evaluate() + await rejects.evaluate():
                     log.info("%d transitions", count)
             else:
                 alerter.forget()
+                rejects.forget()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._as_of_moved.wait(), SILENCE_SECONDS)
 
     async def _publish_transitions(self, transitions: Sequence[Mapping[str, Any]]) -> None:
-        for one in transitions:
-            await self._send(ALERTS_TOPIC, one["alert_id"].encode(), orjson.dumps(one))
+        for one in transitions:  # one behind the other: people are told in this order
+            await self._send(Outgoing(ALERTS_TOPIC, one["alert_id"].encode(), orjson.dumps(one)))
 
 
 async def _messages(stream: Any) -> AsyncIterator[Message]:

@@ -20,7 +20,7 @@ from sinks.clickhouse.views import views
 ROOT: Final = Path(__file__).resolve().parents[1]
 DEPLOY: Final = ROOT / "deploy"
 PASSWORDS: Final = ("YANGGUANG_CLICKHOUSE_WRITER_PASSWORD", "YANGGUANG_CLICKHOUSE_ANALYST_PASSWORD")
-SECRETS: Final = {*PASSWORDS, "YANGGUANG_PERSONAL_KEY"}
+SECRETS: Final = {*PASSWORDS, "YANGGUANG_PERSONAL_KEY", "YANGGUANG_SIGNING_KEY"}
 
 
 def settings_names() -> set[str]:

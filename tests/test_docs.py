@@ -14,7 +14,7 @@ import click
 import pytest
 
 from pipeline.cli import cli
-from pipeline.gateway import create_gateway
+from pipeline.gateway import Options, create_gateway
 from pipeline.settings import (
     ChannelSettings,
     Configuration,
@@ -30,6 +30,7 @@ from schemas.reject import Reason
 from sinks.clickhouse.alerts import LOG_COLUMNS
 from sinks.clickhouse.client import Address
 from sinks.notify.message import compose
+from streams.kafka_address import KafkaAddress
 from tests.pages import PAGES, ROOT, blocks, commands, name_of, text_of
 
 LATEST: Final = datetime(2026, 12, 1, tzinfo=UTC)
@@ -192,7 +193,7 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_address_of_the_gateway_that_is_named_exists(page: Path) -> None:
-    app = create_gateway("127.0.0.1:9", Address("127.0.0.1", 9, "analyst", ""))
+    app = create_gateway(Options(KafkaAddress("127.0.0.1:9"), Address("127.0.0.1", 9, "analyst", "")))
     routes = {str(getattr(route, "path", "")) for route in app.routes}
     for path in re.findall(r"(?<=[ `0])(/v1/[a-z]+|/healthz|/readyz|/metrics)", page.read_text(encoding="utf-8")):
         assert path in routes, path

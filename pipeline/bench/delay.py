@@ -64,7 +64,7 @@ async def _measure(services: Services, rate: float, seconds: float, seed: int) -
     rng = Random(seed)
     seen: dict[int, float] = {}
     watching = asyncio.create_task(_watch(store, seen))
-    producer = AIOKafkaProducer(bootstrap_servers=services.kafka.split(","), acks="all", linger_ms=5)
+    producer = AIOKafkaProducer(**services.kafka.for_aiokafka(), acks="all", linger_ms=5)
     await producer.start()
     try:
         first = await _produce(producer, rng, 0, rate, 1 / rate)  # the worker is up when it has landed something

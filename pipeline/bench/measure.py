@@ -32,6 +32,7 @@ from pipeline.child import dying_with_this_process
 from schemas.seal import Order
 from sinks.clickhouse.migrate import load_migrations
 from sinks.clickhouse.raw import DATABASE, create_statements
+from streams.kafka_address import KafkaAddress
 
 PARTITIONS: Final = 4
 _PORTION: Final = 4_000
@@ -78,7 +79,7 @@ def filled_topic(
     services: Services, name: str, events: int, seed: int, progress: Callable[[int], None]
 ) -> Iterator[Filled]:
     """Makes the topic and its `landed` topic, fills it, and deletes both at the end."""
-    admin = KafkaAdminClient(bootstrap_servers=services.kafka.split(","))
+    admin = KafkaAdminClient(**services.kafka.for_kafka_python())
     topics = [name, name + LANDED_SUFFIX]
     try:
         admin.create_topics([NewTopic(one, PARTITIONS, 1) for one in topics])
@@ -92,11 +93,9 @@ def filled_topic(
 
 
 async def _fill(
-    servers: str, topic: str, events: int, seed: int, progress: Callable[[int], None]
+    address: KafkaAddress, topic: str, events: int, seed: int, progress: Callable[[int], None]
 ) -> tuple[tuple[int, ...], int]:
-    producer = AIOKafkaProducer(
-        bootstrap_servers=servers.split(","), enable_idempotence=True, max_batch_size=256 * 1024
-    )
+    producer = AIOKafkaProducer(**address.for_aiokafka(), enable_idempotence=True, max_batch_size=256 * 1024)
     await producer.start()
     ends, size = [0] * PARTITIONS, 0
     try:

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from pydantic import BaseModel, Field
 
 from sinks.clickhouse.client import Address
+from streams.kafka_address import KafkaAddress
 
 FAUST_BATCH: Final = 1_000
 FAUST_WITHIN_SECONDS: Final = 1.0
@@ -54,18 +55,16 @@ _COLUMNS: Final = [*_DATA, "event_id", "source", "event_time", "subject", "lande
 
 
 async def _client(address: Address) -> AsyncClient:
-    return await clickhouse_connect.get_async_client(
-        host=address.host, port=address.port, username=address.user, password=address.password, secure=address.secure
-    )
+    return await clickhouse_connect.get_async_client(**address.for_client())
 
 
-def plain_faust(servers: str, topic: str, group: str, clickhouse: Address, table: str, home: str) -> None:
+def plain_faust(address: KafkaAddress, topic: str, group: str, clickhouse: Address, table: str, home: str) -> None:
     """A Faust agent that takes 1 000 messages at a time, validates each, and inserts them as rows. Never returns."""
     import faust  # noqa: PLC0415 (its 45 MB are not the naive loop's)
 
     app = faust.App(
         group,
-        broker=[f"kafka://{server}" for server in servers.split(",")],
+        **address.for_faust(),
         value_serializer="raw",
         datadir=home,
         web_enabled=False,
@@ -105,12 +104,12 @@ def plain_faust(servers: str, topic: str, group: str, clickhouse: Address, table
     faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
 
 
-async def naive_loop(servers: str, topic: str, group: str, clickhouse: Address, table: str) -> None:
+async def naive_loop(address: KafkaAddress, topic: str, group: str, clickhouse: Address, table: str) -> None:
     """Fetch, validate into models, insert 10 000 rows as columns, commit. Never returns."""
     client = await _client(clickhouse)
     consumer = aiokafka.AIOKafkaConsumer(
         topic,
-        bootstrap_servers=servers.split(","),
+        **address.for_aiokafka(),
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import orjson
+from pydantic import TypeAdapter
 
 from pipeline.bench.probe import Probe
 from sinks.clickhouse.client import Address
+from streams.kafka_address import KafkaAddress
 
 OURS: Final = "worker"
 FAUST: Final = "plain Faust"
@@ -26,7 +27,7 @@ class Task(NamedTuple):
     """What a measured process is told. The whole worker reads the product's own topics and is not timed."""
 
     runner: str
-    kafka: str
+    kafka: KafkaAddress
     clickhouse: Address
     group: str
     home: str
@@ -37,13 +38,15 @@ class Task(NamedTuple):
 
     def to_json(self) -> bytes:
         """As it is written to the process's standard input."""
-        return orjson.dumps(self._asdict() | {"clickhouse": self.clickhouse._asdict()})
+        return _TASK.dump_json(self)
 
-    @classmethod
-    def from_json(cls, text: bytes) -> "Task":
+    @staticmethod
+    def from_json(text: bytes) -> "Task":
         """Reads what `to_json` wrote."""
-        fields = orjson.loads(text)
-        return cls(**fields | {"clickhouse": Address(**fields["clickhouse"]), "ends": tuple(fields["ends"])})
+        return _TASK.validate_json(text)
+
+
+_TASK: Final = TypeAdapter(Task)
 
 
 def run(task: Task) -> None:

@@ -18,6 +18,7 @@ from pipeline.embedded.kafka import EmbeddedKafka
 from pipeline.ports import free_port_near
 from pipeline.settings import LOOPBACK, Settings
 from sinks.clickhouse.client import Address
+from streams.kafka_address import KafkaAddress
 
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
@@ -30,7 +31,7 @@ class BenchError(Exception):
 class Services(NamedTuple):
     """Where the services are; process ids only of own ones."""
 
-    kafka: str
+    kafka: KafkaAddress
     clickhouse: Address
     kafka_pid: int | None
     clickhouse_pid: int | None
@@ -45,18 +46,31 @@ class Services(NamedTuple):
 def services(settings: Settings, home: Path) -> Iterator[Services]:
     """Services for the time of the context. Raises BenchError, KafkaError or PortTakenError where one cannot start."""
     with ExitStack() as stack:
-        kafka, kafka_pid = settings.kafka, None
-        if kafka is None:
-            broker = EmbeddedKafka(home / "kafka", free_port_near(21_000 + os.getpid() % 4_000 * 2))
-            broker.fetch()
-            kafka_pid = stack.enter_context(_process(broker.command(), home / "kafka.log")).pid
-            broker.wait_ready(_READY_SECONDS)
-            kafka = broker.bootstrap
+        kafka, kafka_pid = settings.kafka_address, None
+        if settings.kafka is None:
+            kafka, kafka_pid = stack.enter_context(own_kafka(home))
         if settings.clickhouse is not None:
             yield Services(kafka, settings.writer, kafka_pid, None)
             return
         own = stack.enter_context(own_clickhouse(home))
         yield Services(kafka, own.address, kafka_pid, own.pid)
+
+
+class OwnKafka(NamedTuple):
+    """A Kafka that was started for a measurement."""
+
+    address: KafkaAddress
+    pid: int
+
+
+@contextmanager
+def own_kafka(home: Path) -> Iterator[OwnKafka]:
+    """The embedded Kafka with data in `home`, for the time of the context. Raises KafkaError or PortTakenError."""
+    broker = EmbeddedKafka(home / "kafka", free_port_near(21_000 + os.getpid() % 4_000 * 2))
+    broker.fetch()
+    with _process(broker.command(), home / "kafka.log") as process:
+        broker.wait_ready(_READY_SECONDS)
+        yield OwnKafka(KafkaAddress(broker.bootstrap), process.pid)
 
 
 class OwnClickHouse(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -11,14 +12,16 @@ from typing import Final, NamedTuple
 
 import click
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.settings import LOOPBACK, Settings, SettingsError, load_settings
+from pipeline.settings import Settings, SettingsError, load_settings
 from schemas.catalogue import LANDED_TOPIC
 from sinks.clickhouse.client import Address, brief, connect
 from sinks.clickhouse.migrate import Migrator
+from streams.kafka_access import KafkaAccessError, require_access
+from streams.kafka_address import KafkaAddress
 from streams.topics import WORKER_TOPICS, Offsets, group_members, wanted_topics
 
 LATE: Final = timedelta(minutes=5)
@@ -72,32 +75,51 @@ def examine() -> Iterator[Finding]:
 
 
 def _kafka(settings: Settings) -> Iterator[Finding]:
+    address = settings.kafka_address
     try:
-        offsets = Offsets(settings.servers, settings.group)
+        require_access(address)
+        offsets = Offsets(address, settings.group)
         offsets.extents_now(LANDED_TOPIC)
+    except KafkaAccessError as error:
+        yield Finding("Kafka", f"no access to {address} ({address.described})", str(error))
+        return
     except (KafkaError, OSError) as error:
         yield Finding(
             "Kafka",
-            f"no answer at {settings.servers} ({type(error).__name__})",
+            f"no answer at {address} ({address.described}; {type(error).__name__})",
             "run yangguang up, or set YANGGUANG_KAFKA",
         )
         return
+    yield Finding("Kafka", f"answers at {address} ({address.described})")
     try:
-        yield Finding("Kafka", f"answers at {settings.servers}")
-        missing = [one.name for one in wanted_topics(1, 1) if not offsets.extents_now(one.name)]
-        advice = "start a worker: it makes them" if missing else ""
-        yield Finding("topics", f"missing: {', '.join(missing)}" if missing else "all there", advice)
-        workers = group_members(settings.servers, settings.group)
-        yield Finding("workers", f"{len(workers)} in group {settings.group}", "" if workers else "run yangguang worker")
-        notifiers = group_members(settings.servers, f"{settings.group}-notify")
-        yield Finding("notifier", f"{len(notifiers)} running", "" if notifiers else "run yangguang notifier")
-        if not missing:
-            behind = {name: one.end - one.committed for name, one in offsets.positions_now(WORKER_TOPICS).items()}
-            worst = max(behind, key=lambda name: behind[name])
-            advice = "start more workers, or look into their logs" if behind[worst] > LAG_SECONDS_OF_PEAK else ""
-            yield Finding("lag", f"{sum(behind.values())} records, most on {worst} ({behind[worst]})", advice)
+        yield from _pipeline(address, settings.group, offsets)
+    except AuthorizationError as error:
+        yield Finding(
+            "rights",
+            f"Kafka does not answer everything to {address.principal} ({type(error).__name__})",
+            "grant DESCRIBE on topics that begin with yangguang. and READ on groups that begin with "
+            f"{settings.group}: docs/settings.md",
+        )
+    except KafkaError as error:
+        yield Finding("Kafka", f"does not answer everything ({type(error).__name__})", "ask again in a moment")
     finally:
         offsets.close()
+
+
+def _pipeline(address: KafkaAddress, group: str, offsets: Offsets) -> Iterator[Finding]:
+    """What Kafka knows of topics, workers and lag. Raises KafkaError."""
+    missing = [one.name for one in wanted_topics(1, 1) if not offsets.extents_now(one.name)]
+    advice = "start a worker: it makes them" if missing else ""
+    yield Finding("topics", f"missing: {', '.join(missing)}" if missing else "all there", advice)
+    workers = group_members(address, group)
+    yield Finding("workers", f"{len(workers)} in group {group}", "" if workers else "run yangguang worker")
+    notifiers = group_members(address, f"{group}-notify")
+    yield Finding("notifier", f"{len(notifiers)} running", "" if notifiers else "run yangguang notifier")
+    if not missing:
+        behind = {name: one.end - one.committed for name, one in offsets.positions_now(WORKER_TOPICS).items()}
+        worst = max(behind, key=lambda name: behind[name])
+        advice = "start more workers, or look into their logs" if behind[worst] > LAG_SECONDS_OF_PEAK else ""
+        yield Finding("lag", f"{sum(behind.values())} records, most on {worst} ({behind[worst]})", advice)
 
 
 def _clickhouse(settings: Settings) -> Iterator[Finding]:
@@ -111,9 +133,9 @@ def _clickhouse(settings: Settings) -> Iterator[Finding]:
             version = client.server_version
             client.close()
         except (ClickHouseError, OSError) as error:
-            yield Finding(name, f"no answer at {address.host}:{address.port} ({brief(error)})", advice)
+            yield Finding(name, f"no answer at {address.url} ({brief(error)})", advice)
             return
-        yield Finding(name, f"version {version} at {address.host}:{address.port}")
+        yield Finding(name, f"version {version} at {address.url}")
     yield from _database(settings, settings.writer)
 
 
@@ -149,11 +171,13 @@ def _database(settings: Settings, address: Address) -> Iterator[Finding]:
 
 
 def _gateway(settings: Settings) -> Iterator[Finding]:
-    url = f"http://{LOOPBACK}:{settings.http_port}/readyz"
+    url = f"{settings.gateway_url}/readyz"
+    own = ssl._create_unverified_context()  # its certificate is made out to the name that others call it by
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=5, context=own):
             yield Finding("gateway", f"ready at {url.removesuffix('readyz')}")
     except urllib.error.HTTPError as error:
-        yield Finding("gateway", f"not ready (HTTP {error.code})", "see Kafka and ClickHouse above")
+        missing = ", ".join(json.loads(error.read()).get("missing", ()))
+        yield Finding("gateway", f"waits for {missing} (HTTP {error.code})", "see Kafka and ClickHouse above")
     except OSError:
         yield Finding("gateway", f"no answer at {url}", "run yangguang gateway, or set YANGGUANG_HTTP_PORT")

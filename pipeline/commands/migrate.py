@@ -24,7 +24,7 @@ def writer_client(settings: Settings, patience: float = PATIENCE_SECONDS, databa
         except (ClickHouseError, OSError) as error:
             if fault(error) is not Fault.TRANSIENT or time.monotonic() > deadline:
                 raise click.ClickException(
-                    f"ClickHouse at {address.host}:{address.port} does not take us ({brief(error)}): "
+                    f"ClickHouse at {address.url} does not take us ({brief(error)}): "
                     "check YANGGUANG_CLICKHOUSE and the writer's password, or start it"
                 ) from error
         time.sleep(0.3)

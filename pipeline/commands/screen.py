@@ -149,7 +149,7 @@ class Screen:
         address = self._settings.analyst
         head = (
             f"yangguang 阳光 · dashboard http://{LOOPBACK}:{self._settings.http_port}/ · "
-            f"Kafka {self._settings.servers} · ClickHouse http://{address.host}:{address.port}/ · Ctrl-C stops"
+            f"Kafka {self._settings.kafka_address} · ClickHouse {address.url} · Ctrl-C stops"
         )
         below: list[Any] = [alerts_table(alerts, "alerts") if alerts else "no alerts", self._memory()]
         below += [*self._backfill(), *self._lines]

@@ -1,6 +1,7 @@
 """The long-running parts: worker, gateway, notifier."""
 
 import logging
+import re
 import sys
 
 import click
@@ -26,6 +27,12 @@ def channels(settings: Settings) -> list[Channel]:
     return made or [ConsoleChannel("console")]
 
 
+def _name(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
+        raise click.BadParameter("write at most 64 of A-Z, a-z, 0-9, . _ -")
+    return value
+
+
 @click.command()
 @click.option("--name", default="worker", show_default=True, help="Client id at Kafka, to tell workers apart.")
 def worker(name: str) -> None:
@@ -34,7 +41,7 @@ def worker(name: str) -> None:
     options = settings.worker_options()
     catalogue = settings.configuration().catalogue()
     ensure_topics(
-        settings.servers,
+        settings.kafka_address,
         settings.partitions,
         settings.replication,
         rejected_kept=settings.configuration().retention.rejected,
@@ -48,7 +55,7 @@ def notifier(name: str) -> None:
     """Run the notifier: it delivers what fires and what resolves to the channels of yangguang.toml."""
     settings = load_settings()
     ensure_topics(
-        settings.servers,
+        settings.kafka_address,
         settings.partitions,
         settings.replication,
         rejected_kept=settings.configuration().retention.rejected,
@@ -57,11 +64,21 @@ def notifier(name: str) -> None:
 
 
 @click.command()
-def gateway() -> None:
-    """Run the HTTP gateway: POST /v1/events, rates, alerts and the dashboard."""
+@click.option(
+    "--name",
+    default="gateway",
+    show_default=True,
+    metavar="NAME",
+    callback=_name,
+    help="Told to an MQTT broker, which keeps what is meant for this gateway under it: always the same for one, "
+    "another for each.",
+)
+def gateway(name: str) -> None:
+    """Run the gateway: POST /v1/events, rates, alerts and the dashboard; events of an MQTT broker where YANGGUANG_MQTT
+    names one."""
     from pipeline.gateway import run  # noqa: PLC0415 # only this part needs the web framework
 
-    run(load_settings())
+    run(load_settings(), name=name)
 
 
 def _run(app: App) -> None:

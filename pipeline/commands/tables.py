@@ -39,6 +39,16 @@ def paper() -> Console:
     return console
 
 
+def printable(text: str) -> str:
+    """A text that may come from anybody, without what would steer the terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def cell(text: object) -> Text:
+    """Such a text in a table: no markup is read in it."""
+    return Text(printable(str(text)))
+
+
 def is_count(code: str) -> bool:
     """Whether an indicator is a number of units and not a share; one that the catalogue lacks is taken for a share."""
     return code in CATALOGUE and CATALOGUE[code].counts
@@ -136,7 +146,7 @@ def alerts_table(rows: Sequence[Row], title: str | None = None) -> Table:
     for row in rows:
         table.add_row(
             row["indicator"],
-            place_label(row["scope"], row["scope_id"]),
+            cell(place_label(row["scope"], row["scope_id"])),
             row["window"],
             Text(row["state"], STYLES.get(row["state"], "")),
             row["since"].strftime("%m-%d %H:%M"),

@@ -2,6 +2,7 @@
 
 import io
 import os
+import ssl
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pipeline.commands.migrate import prepare_database
 from pipeline.commands.screen import Screen
 from pipeline.commands.watch import Watch
 from pipeline.home_lock import HomeTakenError
+from pipeline.keys.development import development_key
 from pipeline.part import Part, PartError
 from pipeline.ports import PortTakenError, require_free_port
 from pipeline.settings import LOOPBACK, Settings, load_settings
@@ -79,20 +81,22 @@ def _start(supervisor: Supervisor, screen: Screen, settings: Settings, workers: 
     stores = [*_kafka(supervisor, screen, settings), *_clickhouse(supervisor, settings)]
     require_free_port(settings.http_port, "YANGGUANG_HTTP_PORT")
     supervisor.start(stores)
-    ensure_topics(settings.servers, settings.partitions, settings.replication)
+    ensure_topics(settings.kafka_address, settings.partitions, settings.replication)
     if applied := prepare_database(settings):
         screen.say(f"database prepared: {len(applied)} migrations and views")
+    key = development_key(settings)
     screen.say("starting workers, notifier and gateway")
 
     def joined(group: str, name: str) -> Callable[[], None]:
         def check() -> None:
-            if name not in group_members(settings.servers, group):
+            if name not in group_members(settings.kafka_address, group):
                 raise PartError(f"{name} has not joined group {group} yet")
 
         return check
 
     def answers() -> None:
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{settings.http_port}/readyz", timeout=2):  # our own
+        own = ssl._create_unverified_context()  # its certificate is made out to the name that others call it by
+        with urllib.request.urlopen(f"{settings.gateway_url}/readyz", timeout=2, context=own):
             pass
 
     environment = _environment(settings)
@@ -131,9 +135,11 @@ def _start(supervisor: Supervisor, screen: Screen, settings: Settings, workers: 
     supervisor.start(services)
     if simulator is not None:
         supervisor.start([simulator])
-    screen.say(f"ready: dashboard and API http://{LOOPBACK}:{settings.http_port}/, Kafka {settings.servers},")
+    screen.say(f"ready: dashboard and API {settings.gateway_url}/, Kafka {settings.kafka_address},")
     address = settings.analyst
-    screen.say(f"ClickHouse http://{address.host}:{address.port}/ (user analyst, database yangguang)")
+    screen.say(f"ClickHouse {address.url} (user analyst, database yangguang)")
+    if key is not None:
+        screen.say(f"API key of this machine: {key} (kept in {settings.development_key_path})")
 
 
 _PYTHON: Final = [sys.executable, "-m", "pipeline"]
@@ -185,7 +191,11 @@ def _clickhouse(supervisor: Supervisor, settings: Settings) -> list[Part]:
             "clickhouse",
             [*command, "--data", str(data.absolute()), "--port", str(settings.clickhouse_port)],
             supervisor.log_path("clickhouse"),
-            env={**os.environ, "YANGGUANG_CLICKHOUSE_WRITER_PASSWORD": settings.writer.password},
+            env={
+                **os.environ,
+                "YANGGUANG_CLICKHOUSE_WRITER_PASSWORD": settings.writer.password,
+                "YANGGUANG_CLICKHOUSE_ANALYST_PASSWORD": settings.analyst.password,
+            },
             ready=answers,
             stage="stores",
         )

@@ -37,14 +37,14 @@ class Watch:
     def _run(self) -> None:
         while not self._supervisor.wait(WATCH_SECONDS):
             try:
-                self._offsets = self._offsets or Offsets(self._settings.servers, self._settings.group)
+                self._offsets = self._offsets or Offsets(self._settings.kafka_address, self._settings.group)
                 stalled = self._watch.stalled(self._offsets.positions_now(WORKER_TOPICS), time.monotonic())
             except (KafkaError, OSError, KeyError):
                 self._watch.forget()  # without Kafka nothing can advance
                 continue
             if stalled:
                 self._watch.forget()
-                if _answers(self._settings):  # else the workers wait for ClickHouse, which is no fault of theirs
+                if clickhouse_answers(self._settings):  # else they wait for it, which is no fault of theirs
                     self._restart(stalled)
 
     def _restart(self, stalled: list[str]) -> None:
@@ -54,10 +54,12 @@ class Watch:
             self._supervisor.restart(name, reason)
 
 
-def _answers(settings: Settings) -> bool:
+def clickhouse_answers(settings: Settings) -> bool:
+    """Whether ClickHouse is there, whoever it lets in."""
     address = settings.analyst
     try:
-        with urllib.request.urlopen(f"http://{address.host}:{address.port}/ping", timeout=3):
+        context = address.tls.context() if address.secure else None
+        with urllib.request.urlopen(f"{address.url}ping", timeout=3, context=context):
             return True
     except OSError:
         return False

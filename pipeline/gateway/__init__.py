@@ -1,7 +1,7 @@
 """The gateway: events over HTTP into Kafka, rates and alerts out of ClickHouse, and the dashboard."""
 
-from pipeline.gateway.app import create_gateway
+from pipeline.gateway.app import Options, create_gateway
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.server import run
 
-__all__ = ["Limits", "create_gateway", "run"]
+__all__ = ["Limits", "Options", "create_gateway", "run"]

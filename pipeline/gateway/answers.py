@@ -1,21 +1,26 @@
 """The answer to a request with events: what became of each of them."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from pipeline.gateway.judge import Judged
-from pipeline.gateway.records import Stored
+from pipeline.gateway.intake import Outcome
 
 
-def outcome(judged: Sequence[Judged], stored: Sequence[Stored]) -> Response:
+def outcome(stored: Outcome) -> Response:
     """202 when all events are accepted and durable, 207 when some are, 422 when none is."""
+    report = report_of(stored)
+    status = _status(report["accepted"], report["rejected"])
+    return Response(orjson.dumps(report), status.value, media_type="application/json")
+
+
+def report_of(outcome: Outcome) -> dict[str, Any]:
+    """How many were accepted and refused, and for each event where it is stored or why it is not."""
     results: list[dict[str, Any]] = []
     rejected = 0
-    for index, (one, place) in enumerate(zip(judged, stored, strict=True)):
+    for index, (one, place) in enumerate(zip(*outcome, strict=True)):
         if one.rejection is None:
             where = {"topic": one.outgoing.topic, "partition": place.partition, "offset": place.offset}
             results.append({"index": index, "status": "accepted", "id": one.id, **where})
@@ -25,8 +30,7 @@ def outcome(judged: Sequence[Judged], stored: Sequence[Stored]) -> Response:
             known = {"id": one.id} if one.id else {}
             results.append({"index": index, "status": "rejected", **known, **why})
     accepted = len(results) - rejected
-    body = orjson.dumps({"accepted": accepted, "rejected": rejected, "results": results})
-    return Response(body, _status(accepted, rejected).value, media_type="application/json")
+    return {"accepted": accepted, "rejected": rejected, "results": results}
 
 
 def _status(accepted: int, rejected: int) -> HTTPStatus:

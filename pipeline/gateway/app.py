@@ -1,23 +1,32 @@
 """The gateway's routes, and what lives as long as the application: the producer and the reader."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from pipeline.gateway.background import background, ended
+from pipeline.gateway.callers import Access, Callers
 from pipeline.gateway.dashboard import page
-from pipeline.gateway.events import Intake
-from pipeline.gateway.limits import Limits
+from pipeline.gateway.entrance import Entrance
+from pipeline.gateway.events import Events
+from pipeline.gateway.intake import Intake
+from pipeline.gateway.limits import Budget, Limits
+from pipeline.gateway.mqtt import MqttDoor, MqttOptions
 from pipeline.gateway.problems import ProblemError, problem
 from pipeline.gateway.producer import Producer
 from pipeline.gateway.reading import Reader, filters_of
+from pipeline.keys.ring import KeyRing
+from pipeline.vendors import Vendor
 from schemas.catalogue import ENVELOPES
 from sinks.clickhouse.client import Address
+from streams.kafka_address import KafkaAddress
 
 _RATE_FILTERS: Final = ("indicator", "scope", "scope_id", "window", "status")
 _ALERT_FILTERS: Final = ("state", "indicator", "scope", "scope_id")
@@ -25,23 +34,35 @@ _RATE_ORDER: Final = ("indicator", "scope", "scope_id", "window")
 _ALERT_ORDER: Final = ("since", "alert_id")
 
 
-def create_gateway(kafka: str, clickhouse: Address, limits: Limits | None = None) -> FastAPI:
-    """The application. Kafka and ClickHouse are waited for while it runs; until then /readyz and those who need them
-    are told 503.
+class Options(NamedTuple):
+    """All that a gateway is told by the settings."""
 
-    :param kafka: bootstrap servers, separated by commas.
-    :param clickhouse: with the user that may only read.
-    """
-    gateway = _Gateway(kafka, clickhouse, limits or Limits())
+    kafka: KafkaAddress
+    clickhouse: Address
+    """With the user that may only read."""
+    access: Access = Access()
+    vendors: Mapping[str, Vendor] = {}  # never written to
+    limits: Limits = Limits()
+    mqtt: MqttOptions | None = None
+    """None: there is no door for MQTT."""
+
+
+def create_gateway(options: Options) -> FastAPI:
+    """The application. Kafka and ClickHouse are waited for while it runs; until then /readyz and those who need them
+    are told 503."""
+    gateway = _Gateway(options)
     app = FastAPI(
         title="yangguang gateway",
         lifespan=gateway.lifespan,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http, Exception: _answer_bug},
     )
     app.state.gateway = gateway
+    app.add_middleware(Entrance, limits=options.limits)
     app.add_api_route("/v1/events", gateway.events, methods=["POST"], response_class=Response)
+    app.add_api_route("/v1/vendors/{name}", gateway.vendor_messages, methods=["POST"], response_class=Response)
     app.add_api_route("/v1/rates", gateway.rates, response_class=Response)
     app.add_api_route("/v1/alerts", gateway.alerts, response_class=Response)
     app.add_api_route("/v1/schemas", gateway.schemas, response_class=Response)
@@ -53,33 +74,47 @@ def create_gateway(kafka: str, clickhouse: Address, limits: Limits | None = None
 
 
 class _Gateway:
-    def __init__(self, kafka: str, clickhouse: Address, limits: Limits) -> None:
-        self._kafka = kafka
-        self._clickhouse = clickhouse
-        self._limits = limits
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._mqtt: MqttDoor | None = None
         self._schemas = {kind: model.model_json_schema() for kind, model in ENVELOPES.items()}
         self._page = page()
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        self._producer = Producer(self._kafka, self._limits)
-        self._reader = Reader(self._clickhouse)
-        self._intake = Intake(self._producer, self._limits)
+        options = self._options
+        self._producer = Producer(options.kafka, options.limits)
+        self._reader = Reader(options.clickhouse)
+        self._ring = KeyRing(options.kafka)
+        self._callers = Callers(self._ring, options.access)
+        intake, budget = Intake(self._producer, options.limits), Budget(options.limits.held_bytes)
+        self._events = Events(intake, self._callers, options.vendors, options.limits, budget)
         self._producer.start()
         self._reader.start()
+        if options.mqtt is not None:
+            self._mqtt = MqttDoor(options.mqtt, intake, self._callers, self._ring, options.limits, budget)
+            self._mqtt.start()
+        following = background(self._ring.follow(), "following the API keys")
         try:
             yield
         finally:
-            await self._reader.stop()
-            await self._producer.stop()
+            if self._mqtt is not None:
+                await self._mqtt.stop()
+            await asyncio.gather(ended(following), self._reader.stop(), self._producer.stop())
 
     def hurry(self, seconds: float) -> None:
         """The gateway is about to end: requests that wait for Kafka are answered within so many seconds."""
+        if self._mqtt is not None:
+            self._mqtt.hurry()
         self._producer.hurry(seconds)
 
     async def events(self, request: Request) -> Response:
         """Takes one event, a list of events, one event a line, or an event in binary mode."""
-        return await self._intake.post(request)
+        return await self._events.post(request)
+
+    async def vendor_messages(self, request: Request, name: str) -> Response:
+        """Takes a vendor's own messages, of which the mapping of that name makes events."""
+        return await self._events.post(request, name)
 
     async def rates(self, request: Request) -> Response:
         """Every rate as it is now: view rates_now."""
@@ -112,8 +147,13 @@ class _Gateway:
         return _json({"status": "alive"})
 
     async def readyz(self) -> Response:
-        """Kafka and ClickHouse answer."""
-        parts = {"kafka": self._producer.ready, "clickhouse": self._reader.ready}
+        """Kafka and ClickHouse answer, and the MQTT broker where there is one."""
+        parts = {
+            "kafka": self._producer.ready,
+            "keys": self._ring.loaded.is_set(),
+            "clickhouse": self._reader.ready,
+            **({} if self._mqtt is None else {"mqtt": self._mqtt.ready}),
+        }
         missing = [name for name, ready in parts.items() if not ready]
         body = {"status": "waiting" if missing else "ready", "missing": missing}
         return _json(body, HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 log: Final = logging.getLogger(__name__)
@@ -18,3 +19,10 @@ def background(work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]
     task = asyncio.create_task(work)
     task.add_done_callback(ended)
     return task
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Ends the work and returns when it has."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

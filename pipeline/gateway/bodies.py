@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 
@@ -16,8 +16,10 @@ _DRAIN_FACTOR: Final = 4
 """So many times the limit is read and thrown away, that a client which only writes gets to reading its answer."""
 
 
-async def read_body(request: Request, limits: Limits, lease: Lease) -> bytes:
+async def read_body(request: Request, limits: Limits, lease: Lease, digest: Any = None) -> bytes:
     """The body, decompressed.
+
+    :param digest: is fed the bytes as they were sent, where they are signed.
 
     Raises ProblemError (400, 408, 413, 415), BusyError, and Starlette's ClientDisconnect."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -29,18 +31,21 @@ async def read_body(request: Request, limits: Limits, lease: Lease) -> bytes:
         )
     try:
         async with asyncio.timeout(limits.body_seconds):
-            return await _read(request, Gunzip(limits.body_bytes) if "gzip" in encoding else None, limits, lease)
+            gunzip = Gunzip(limits.body_bytes) if "gzip" in encoding else None
+            return await _read(request, gunzip, limits, lease, digest)
     except TimeoutError:
         raise ProblemError(
             HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive in {limits.body_seconds:g} s: send it again"
         ) from None
 
 
-async def _read(request: Request, gunzip: "Gunzip | None", limits: Limits, lease: Lease) -> bytes:
+async def _read(request: Request, gunzip: "Gunzip | None", limits: Limits, lease: Lease, digest: Any) -> bytes:
     chunks: list[bytes] = []
     sent = kept = 0
     async for chunk in request.stream():
         sent += len(chunk)
+        if digest is not None:
+            digest.update(chunk)
         data = gunzip.feed(chunk) if gunzip and sent <= limits.body_bytes else chunk
         kept += len(data)
         if max(sent, kept) > limits.body_bytes:

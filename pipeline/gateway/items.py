@@ -14,7 +14,11 @@ from typing import Any, Final
 BLANK: Final = b" \t\r\n"
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
-_BRACKET: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(")?|[\[\]{}]', re.DOTALL)
+"""A string, perhaps without an end, or a bracket. It never goes back, so the time it takes grows with the text only."""
+_SCALAR: Final = re.compile(r"[^\s,\[\]{}\"]++")
+_BLOCK: Final = 256 * 1024
+"""Characters that the scanner sees at once: it builds what it reads, which takes up to 50 times as much memory."""
 
 
 class Form(Enum):
@@ -94,11 +98,11 @@ def _decoded(body: bytes) -> str:
 
 
 def is_json(body: bytes) -> bool:
-    """Whether the body is one JSON text, numbers of any size included."""
+    """Whether the body is one JSON text, numbers of any size included. What is far too large for an event is only asked
+    whether its brackets match."""
     try:
         text = body.decode()
-        start = _skip_space(text, 0)
-        return _skip_space(text, _end_of_value(text, start)) == len(text)
+        return _skip_space(text, _Values(text).end(_skip_space(text, 0))) == len(text)
     except (UnicodeDecodeError, BrokenTextError):
         return False
 
@@ -112,8 +116,9 @@ def array_items(text: str) -> Iterator[str]:
         if _skip_space(text, position + 1) != len(text):
             raise BrokenTextError(f"the list goes on after its end at character {position + 1}")
         raise NotEventsError("the list has no events: send at least one")
+    values = _Values(text)
     while True:
-        end = _end_of_value(text, position)
+        end = values.end(position)
         yield text[position:end]
         position = _skip_space(text, end)
         follows = text[position : position + 1]
@@ -141,25 +146,55 @@ _scan: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder(
 ).raw_decode
 
 
-def _end_of_value(text: str, start: int) -> int:
-    try:
-        return _scan(text, start)[1]
-    except json.JSONDecodeError as error:
-        raise BrokenTextError(f"{error.msg} at character {error.pos}") from None
-    except RecursionError:
-        return _end_of_nested(text, start)
+class _Values:
+    """Tells where values of a text end, which are asked for in their order."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._begin = 0
+        self._block = text[:_BLOCK]
+
+    def end(self, start: int) -> int:
+        """Where the value that begins at `start` ends. Raises BrokenTextError."""
+        while True:
+            edge, broken = self._begin + len(self._block), ""
+            try:
+                end = self._begin + _scan(self._block, start - self._begin)[1]
+            except RecursionError:
+                return _end_of_long(self._text, start)
+            except json.JSONDecodeError as error:
+                broken = f"{error.msg} at character {self._begin + error.pos}"
+                if edge == len(self._text):
+                    raise BrokenTextError(broken) from None
+            else:
+                if end < edge or edge == len(self._text):
+                    return end
+            if start == self._begin:
+                break
+            self._begin, self._block = start, self._text[start : start + _BLOCK]
+        end = _end_of_long(self._text, start)
+        if broken and end <= edge:
+            raise BrokenTextError(broken)
+        return end
 
 
-def _end_of_nested(text: str, start: int) -> int:
-    """The end of a value that is nested too deep for the scanner. The item will be refused, but those beside it count,
-    so its end is found by its brackets."""
+def _end_of_long(text: str, start: int) -> int:
+    """The end of a value that is nested too deep for the scanner, or too long. The item will be refused, but those
+    beside it count, so its end is found by its brackets."""
+    if text[start] not in '"[{':
+        scalar = _SCALAR.match(text, start)
+        if scalar is None:
+            raise BrokenTextError(f"Expecting value at character {start}")
+        return scalar.end()
     depth = 0
-    for match in _BRACKET.finditer(text, start):
+    for match in _TOKEN.finditer(text, start):
         sign = match[0]
         if sign in "[{":
             depth += 1
         elif sign in "]}":
             depth -= 1
-            if depth == 0:
-                return match.end()
+        elif match[1] is None:
+            raise BrokenTextError(f"the string has no end that begins at character {match.start()}")
+        if depth == 0:
+            return match.end()
     raise BrokenTextError("a nested value has no end")

@@ -1,12 +1,15 @@
 """From the text of an event to the record that Kafka is given: on the event's topic, or on that of the rejected."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from pipeline.gateway.records import Outgoing
-from schemas.catalogue import REJECTED_TOPIC
+from pipeline.keys.key import Grant
+from schemas.catalogue import REJECTED_TOPIC, STREAMS
 from schemas.decode import Decoder
-from schemas.reject import Rejection
+from schemas.event import Event
+from schemas.reject import Reason, Rejection
 from streams.rejects import Door, door_headers
 
 
@@ -19,24 +22,36 @@ class Judged(NamedTuple):
 
 
 class Judge:
-    """Accepts or refuses events of any stream."""
+    """Accepts or refuses events."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder(None)
+        self._decoders = {topic: Decoder(topic) for topic in (None, *STREAMS)}
 
-    def judge(self, raw: bytes, latest: datetime) -> Judged:
+    def judge(
+        self, raw: bytes, latest: datetime, door: Door, grants: Sequence[Grant], topic: str | None = None
+    ) -> Judged:
         """The record with the event's own bytes, keyed by its entity.
 
         :param latest: the greatest acceptable `time`; what is later is in the future.
+        :param grants: what its producer may push: one of them has to allow the event.
+        :param topic: the stream that it was announced for; None where none was.
         """
-        event = self._decoder.decode(raw, latest)
+        event = self._decoders[topic].decode(raw, latest)
         if isinstance(event, Rejection):
-            return refused(raw, event)
+            return refused(raw, event, door)
+        refusals = [one.refusal(event) for one in grants]
+        if None not in refusals:
+            return refused(raw, _not_permitted(event, refusals[0] if refusals else None), door)
         model = type(event.data)
         key: str = getattr(event.data, model.entity)
         return Judged(Outgoing(model.stream, key.encode(), raw), event.id)
 
 
-def refused(raw: bytes, rejection: Rejection) -> Judged:
+def _not_permitted(event: Event, detail: str | None) -> Rejection:
+    otherwise = "/source: its producer has no valid API key: make one with yangguang keys create"
+    return Rejection(Reason.NOT_PERMITTED, detail or otherwise, event.source, event.id, event.type)
+
+
+def refused(raw: bytes, rejection: Rejection, door: Door) -> Judged:
     """What is not accepted, with its raw bytes."""
-    return Judged(Outgoing(REJECTED_TOPIC, None, raw, door_headers(Door(), rejection)), rejection.id, rejection)
+    return Judged(Outgoing(REJECTED_TOPIC, None, raw, door_headers(door, rejection)), rejection.id, rejection)

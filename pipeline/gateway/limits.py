@@ -20,6 +20,15 @@ class Limits(NamedTuple):
     """The time a client has to send a body."""
     acknowledge_seconds: float = 10.0
     """The time Kafka has to acknowledge the events of a request; after it the answer is 503."""
+    requests: int = 1000
+    """The most requests that are answered at once; others get 503."""
+    connections: int = 2000
+    """The most open connections; of more, those are closed that have waited for their client longest."""
+    head_seconds: float = 10.0
+    """The time a client has for a TLS handshake, and then for a request's head, counted from there or from the answer
+    before."""
+    answer_seconds: float = 60.0
+    """The time a client has to read an answer."""
 
 
 class BusyError(Exception):

@@ -27,8 +27,12 @@ class ProblemError(Exception):
 
 def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An answer of media type application/problem+json."""
-    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    return Response(orjson.dumps(body), status.value, headers, PROBLEM_JSON)
+    return Response(problem_body(status, detail), status.value, headers, PROBLEM_JSON)
+
+
+def problem_body(status: HTTPStatus, detail: str) -> bytes:
+    """The same without what it is sent in."""
+    return orjson.dumps({"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail})
 
 
 def unavailable(detail: str) -> ProblemError:

@@ -7,19 +7,19 @@ sequence numbers then have a gap, and the broker would refuse all that follows.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from confluent_kafka import KafkaError
 
-from pipeline.gateway.background import background
+from pipeline.gateway.background import background, ended
+from pipeline.gateway.client import Client, ClientError
 from pipeline.gateway.limits import MIB, Lease, Limits
 from pipeline.gateway.records import Outgoing, Stored
 from schemas.catalogue import REJECTED_TOPIC, STREAMS
+from streams.kafka_access import KafkaAccessError, require_access_async
+from streams.kafka_address import KafkaAddress
 
 log: Final = logging.getLogger(__name__)
 
@@ -28,11 +28,10 @@ LATELY_SECONDS: Final = 5.0
 """An answer of Kafka so young counts for the present."""
 
 _PROBE_SECONDS: Final = 1.0
-_START_SECONDS: Final = 20.0
+_ASK_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 1.0
 _BACKOFF_FIRST_SECONDS: Final = 0.2
 _BACKOFF_MAX_SECONDS: Final = 5.0
-_PAUSE_EVERY: Final = 200
 
 
 class AwayError(Exception):
@@ -46,15 +45,14 @@ class UncertainError(Exception):
 class Producer:
     """Writes records durably: acknowledged by all replicas in sync."""
 
-    def __init__(self, servers: str, limits: Limits) -> None:
-        self._servers = servers
+    def __init__(self, address: KafkaAddress, limits: Limits) -> None:
+        self._address = address
         self._limits = limits
-        self._producer: Any = None
+        self._client: Client | None = None
         self._spent = asyncio.Event()
         self._answered = float("-inf")
         self._deadlines: set[asyncio.Timeout] = set()
         self._watch: asyncio.Task[None] | None = None
-        self._leaving: set[asyncio.Task[Any]] = set()
         self.raw_bytes = _room(MIB)
         """The greatest value that the topic of the rejected takes."""
 
@@ -65,14 +63,14 @@ class Producer:
     async def stop(self) -> None:
         """Gives Kafka a moment for what is on its way, and ends."""
         if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
-        if self._producer is not None:
-            await _discard(self._producer)
+            await ended(self._watch)
+        if self._client is not None:
+            await self._client.end(_STOP_SECONDS)
 
     def hurry(self, seconds: float) -> None:
-        """Requests that wait for Kafka get their answers within so many seconds."""
+        """Requests that wait for Kafka get their answers within so many seconds, and Kafka is asked nothing any more."""
+        if self._watch is not None:
+            self._watch.cancel()
         latest = asyncio.get_running_loop().time() + seconds
         for deadline in self._deadlines:
             if (deadline.when() or latest) >= latest:
@@ -82,7 +80,7 @@ class Producer:
     def ready(self) -> bool:
         """Whether Kafka has answered lately."""
         return (
-            self._producer is not None
+            self._client is not None
             and not self._spent.is_set()
             and asyncio.get_running_loop().time() - self._answered < LATELY_SECONDS
         )
@@ -91,138 +89,78 @@ class Producer:
         """Where each record is stored, when all of them are. One key's records keep their order.
 
         Raises AwayError and UncertainError; the lease then holds on until Kafka has answered."""
-        producer = self._producer
-        if not self.ready:
+        client = self._client
+        if client is None or not self.ready:
             raise AwayError
-        handed: list[asyncio.Future[Any]] = []
+        handed = client.hand(records)
         deadline = asyncio.timeout(self._limits.acknowledge_seconds)
         try:
             async with deadline:
                 self._deadlines.add(deadline)
-                for number, record in enumerate(records, 1):
-                    handed.append(await producer.send(record.topic, record.value, record.key, headers=record.headers))
-                    if not number % _PAUSE_EVERY:
-                        await asyncio.sleep(0)  # other requests have their turn
-                await asyncio.wait(handed)
-            stored = [Stored(one.partition, one.offset) for one in (future.result() for future in handed)]
+                await asyncio.wait([handed.answered])
         except TimeoutError:
-            raise (UncertainError if handed else AwayError) from None
-        except KafkaError as error:
-            if producer is self._producer:
-                log.error("Kafka at %s refused records (%s): the producer is replaced", self._servers, _brief(error))
-                self._spent.set()
-            raise UncertainError from error
+            raise UncertainError from None
         finally:
             self._deadlines.discard(deadline)
-            lease.keep_for(future for future in handed if not future.done())
-            _look_at(handed)
+            if not handed.answered.done():
+                lease.keep_for([handed.answered])
+        if handed.error is not None:
+            self._judge(handed.error, client)
+            raise UncertainError
         self._answered = asyncio.get_running_loop().time()
-        return stored
+        return handed.places
+
+    def _judge(self, error: KafkaError, client: Client) -> None:
+        """Has the producer replaced unless it only ran out of time."""
+        if error.code() != KafkaError._MSG_TIMED_OUT and client is self._client and not self._spent.is_set():
+            log.error("Kafka at %s refused records (%s): the producer is replaced", self._address, error.str())
+            self._spent.set()
 
     async def _keep(self) -> None:
         """Has a producer whenever Kafka is there."""
         delay = _BACKOFF_FIRST_SECONDS
         while True:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._servers.split(","),
-                client_id="yangguang-gateway",
-                acks="all",
-                enable_idempotence=True,
-                compression_type="lz4",
-                linger_ms=5,
-                max_batch_size=256 * 1024,
-                max_request_size=2 * self._limits.body_bytes,
-                request_timeout_ms=int(self._limits.acknowledge_seconds * 1000),
-            )
             try:
-                await asyncio.wait_for(self._begin(producer), _START_SECONDS)
-            except (KafkaError, OSError, TimeoutError, ValueError) as error:
-                await _discard(producer)
-                log.warning(
-                    "Kafka at %s does not take events (%s): asked again in %.1f s", self._servers, _brief(error), delay
-                )
+                client = await self._begun()
+            except (KafkaAccessError, ClientError) as error:
+                log.warning("Kafka at %s does not take events (%s): asked again in %.1f s", self._address, error, delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _BACKOFF_MAX_SECONDS)
                 continue
-            log.info("Kafka at %s takes events", self._servers)
+            log.info("Kafka at %s takes events", self._address)
             delay = _BACKOFF_FIRST_SECONDS
             self._spent.clear()
-            self._producer = producer
-            await self._probe_until_spent(producer)
-            self._producer = None
-            self._part_with(producer)
+            self._client = client
+            await self._probe_until_spent(client)
+            self._client = None  # it lives until it has sent what it still can
 
-    def _part_with(self, producer: Any) -> None:
-        """Lets a spent producer send what it still can, however long that takes."""
-        leaving = asyncio.create_task(producer.stop())
-        self._leaving.add(leaving)
-        leaving.add_done_callback(lambda task: _look_at([task]))
-        leaving.add_done_callback(self._leaving.discard)
-
-    async def _begin(self, producer: Any) -> None:
-        await producer.start()
+    async def _begun(self) -> Client:
+        """A producer that is there to be used. Raises KafkaAccessError, which says more, and ClientError."""
+        await require_access_async(self._address)
+        client = Client(self._address, self._limits)
         for topic in TOPICS:
-            try:
-                await producer.partitions_for(topic)
-            except UnknownTopicOrPartitionError:
-                raise KafkaError(f"there is no topic {topic}: start yangguang up, or make the topics") from None
-        self.raw_bytes = await self._greatest_raw()
+            await client.ask(topic, _ASK_SECONDS)
+        self.raw_bytes = _room(await client.greatest_batch(REJECTED_TOPIC, _ASK_SECONDS) or MIB)
         self._answered = asyncio.get_running_loop().time()
+        return client
 
-    async def _greatest_raw(self) -> int:
-        """What the topic of the rejected takes: raw bytes may be greater than any event."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers.split(","))
-        await admin.start()
-        try:
-            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED_TOPIC)])
-        finally:
-            await admin.close()
-        values = {entry[0]: entry[1] for answer in answers for one in answer.resources for entry in one[4]}
-        return _room(int(values.get("max.message.bytes", MIB)))  # none: we may not ask
-
-    async def _probe_until_spent(self, producer: Any) -> None:
+    async def _probe_until_spent(self, client: Client) -> None:
         """Asks Kafka every second whether it is there, so that a request need not wait to find out."""
-        loop = asyncio.get_running_loop()
         there = True
         while not self._spent.is_set():
-            if await self._answers(producer):
-                self._answered = loop.time()
+            with suppress(ClientError):
+                await client.ask(REJECTED_TOPIC, _ASK_SECONDS)
+                self._answered = asyncio.get_running_loop().time()
             if there is not self.ready and not self._spent.is_set():
                 there = self.ready
                 if there:
-                    log.info("Kafka at %s answers again", self._servers)
+                    log.info("Kafka at %s answers again", self._address)
                 else:
-                    log.warning("Kafka at %s does not answer: events get 503 until it does", self._servers)
+                    log.warning("Kafka at %s does not answer: events get 503 until it does", self._address)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._spent.wait(), _PROBE_SECONDS)
-
-    @staticmethod
-    async def _answers(producer: Any) -> bool:
-        try:
-            return bool(await asyncio.wait_for(producer.client.force_metadata_update(), LATELY_SECONDS))
-        except (KafkaError, TimeoutError):
-            return False
 
 
 def _room(batch_bytes: int) -> int:
     """Of the greatest batch that a topic takes something is left for headers and for what compression may add."""
     return max(batch_bytes // 2, batch_bytes - batch_bytes // 64 - 16 * 1024)
-
-
-async def _discard(producer: Any) -> None:
-    """Stops a producer that is not needed any more. It would wait for a broker that is away for ever, so it is not
-    waited for long."""
-    with suppress(TimeoutError, KafkaError):
-        await asyncio.wait_for(producer.stop(), _STOP_SECONDS)
-
-
-def _look_at(futures: Iterable["asyncio.Future[Any]"]) -> None:
-    """Errors that nobody asked for would be complained of by asyncio."""
-    for future in futures:
-        if future.done() and not future.cancelled():
-            future.exception()
-
-
-def _brief(error: BaseException) -> str:
-    text = str(error).splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

@@ -12,7 +12,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.gateway.background import background
+from pipeline.gateway.background import background, ended
 from pipeline.gateway.problems import ProblemError, unavailable
 from sinks.clickhouse.client import Address, Fault, brief, fault
 from sinks.clickhouse.raw import DATABASE
@@ -52,9 +52,7 @@ class Reader:
     async def stop(self) -> None:
         """Closes the connections."""
         if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+            await ended(self._watch)
         if self._client is not None:
             with suppress(*_ERRORS):
                 await self._client.close()
@@ -106,11 +104,7 @@ class Reader:
         async with self._connecting:
             if self._client is None:
                 self._client = await clickhouse_connect.get_async_client(
-                    host=self._address.host,
-                    port=self._address.port,
-                    username=self._address.user,
-                    password=self._address.password,
-                    secure=self._address.secure,
+                    **self._address.for_client(),
                     database=DATABASE,
                     compress="lz4",
                     autogenerate_session_id=False,
@@ -129,12 +123,12 @@ class Reader:
                     await (await self._connected()).query("SELECT 1")
             except _ERRORS as error:
                 if there is not False:
-                    log.warning("ClickHouse at %s:%d does not answer (%s)", *self._address[:2], brief(error))
+                    log.warning("ClickHouse at %s does not answer (%s)", self._address.url, brief(error))
                 there = False
             else:
                 self._answered = asyncio.get_running_loop().time()
                 if not there:
-                    log.info("ClickHouse at %s:%d answers", *self._address[:2])
+                    log.info("ClickHouse at %s answers", self._address.url)
                 there = True
             await asyncio.sleep(_PROBE_SECONDS)
 

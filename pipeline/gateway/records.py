@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_OVERHEAD_BYTES = 200
-"""Of one record in Kafka's client: objects that stand for it until it is acknowledged."""
+_OVERHEAD_BYTES = 400
+"""Of one record: objects that stand for it here and in Kafka's client until it is acknowledged."""
+_HEADER_BYTES = 100
+"""Of one header likewise."""
 
 
 class Outgoing(NamedTuple):
@@ -17,7 +19,7 @@ class Outgoing(NamedTuple):
 
     def size(self) -> int:
         """The bytes that are held for it, about."""
-        headers = sum(len(name) + len(value) for name, value in self.headers)
+        headers = sum(len(name) + len(value) + _HEADER_BYTES for name, value in self.headers)
         return len(self.value) + len(self.key or b"") + headers + _OVERHEAD_BYTES
 
 

@@ -22,6 +22,7 @@ from pipeline.simulator.moments import SHANGHAI
 from pipeline.simulator.options import FaultRates, SimulationOptions
 from pipeline.simulator.run import PORTION, Progress, StateError, run_backfill_and_realtime
 from pipeline.simulator.simulation import simulate
+from streams.kafka_address import KafkaAddress
 
 _FAULT_NAMES: Final = tuple(one.name for one in fields(FaultRates))
 _BACKFILL: Final = timedelta(hours=24)
@@ -125,8 +126,8 @@ def options_from(
 
 @click.command("simulate")
 @city_options
-@click.option("--kafka", help="Send to Kafka at host:port; the default is the Kafka of the settings.")
-@click.option("--http", help="Send through the gateway at this URL.")
+@click.option("--kafka", help="Send to Kafka at host:port, with user and TLS of the settings; the default is theirs.")
+@click.option("--http", help="Send through the gateway at this URL, with the key in YANGGUANG_API_KEY.")
 @click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write NDJSON to a file, - for stdout.")
 @click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="With --out: which lines are invalid.")
 @click.option("--from", "start", type=_Moment(), help="Start of the city's life; 24 hours ago if not given.")
@@ -165,8 +166,9 @@ def simulate_command(
         state = settings.home / "city.json"
     options = options_from(start or datetime.now(UTC) - _BACKFILL, **city)
     stop = threading.Event()
+    address = settings.kafka_address.at(kafka) if kafka else settings.kafka_address
     with contextlib.ExitStack() as stack:
-        door = _door(stack, stop, kafka or settings.servers, http, out=out, ledger=ledger)
+        door = _door(stack, stop, address, http, key=settings.own_api_key, out=out, ledger=ledger)
         for name in (signal.SIGINT, signal.SIGTERM):
             stack.callback(signal.signal, name, signal.signal(name, lambda *_: stop.set()))
         try:
@@ -185,9 +187,10 @@ def simulate_command(
 def _door(
     stack: contextlib.ExitStack,
     stop: threading.Event,
-    kafka: str,
+    kafka: KafkaAddress,
     http: str | None,
     *,
+    key: str,
     out: str | None,
     ledger: Path | None,
 ) -> Door:
@@ -196,7 +199,7 @@ def _door(
         files = [stack.enter_context(click.open_file(str(one), "wb")) for one in (out, ledger) if one is not None]
         door = FileDoor(*files)
     elif http is not None:
-        door = HttpDoor(http, stop)
+        door = HttpDoor(http, stop, key=key)
     else:
         door = KafkaDoor(kafka, stop)
     stack.callback(door.close)

@@ -16,6 +16,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from pipeline.simulator.records import write_record
 from pipeline.simulator.simulation import Emission
+from streams.kafka_access import KafkaRefusedError, require_access
+from streams.kafka_address import KafkaAddress
 
 _log = logging.getLogger(__name__)
 
@@ -61,18 +63,19 @@ def _pauses(stop: threading.Event, what: str) -> Iterator[Callable[[object], Non
 class KafkaDoor:
     """Straight into the topics: acknowledged by all replicas, idempotent, in big compressed batches.
 
-    :param bootstrap: host:port, or several with commas.
     :param stop: ends all waiting.
     """
 
-    def __init__(self, bootstrap: str, stop: threading.Event | None = None, **settings: Any) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, address: KafkaAddress, stop: threading.Event | None = None, **settings: Any) -> None:
+        self._address = address
         self._stop = stop or threading.Event()
         self._settings = settings
         self._producers: dict[int, Any] = {}
 
     def _producer(self, connection: int) -> Any:
         if connection not in self._producers:
+            if not self._producers:
+                require_access(self._address)
             settings: dict[str, Any] = {
                 "client_id": f"simulator-{connection}",
                 "acks": "all",
@@ -86,7 +89,7 @@ class KafkaDoor:
                 "request_timeout_ms": 10_000,
             }
             self._producers[connection] = KafkaProducer(
-                bootstrap_servers=self._bootstrap.split(","), **(settings | self._settings)
+                **(self._address.for_kafka_python() | settings | self._settings)
             )
         return self._producers[connection]
 
@@ -94,12 +97,14 @@ class KafkaDoor:
         """Sends and waits for every acknowledgement. What was not acknowledged is sent again: the events' identities
         make that harmless."""
         left = list(portion)
-        for wait in _pauses(self._stop, f"Kafka at {self._bootstrap}"):
+        for wait in _pauses(self._stop, f"Kafka at {self._address}"):
             try:
                 left = self._attempt(left)
+            except KafkaRefusedError as error:
+                raise DoorError(str(error)) from error
             except KafkaError as error:
                 self._drop_producers()
-                wait(f"{type(error).__name__} {error}")
+                wait(error)
                 continue
             if not left:
                 return
@@ -124,7 +129,7 @@ class KafkaDoor:
                 producer.flush(timeout=1)
             except KafkaTimeoutError:
                 if self._stop.is_set():
-                    raise DoorStoppedError(f"Kafka at {self._bootstrap}: told to stop while waiting") from None
+                    raise DoorStoppedError(f"Kafka at {self._address}: told to stop while waiting") from None
             else:
                 return
 
@@ -136,7 +141,7 @@ class KafkaDoor:
             except KafkaError as error:
                 producer._closed = True  # its destructor would wait once more, and fail loudly
                 _log.warning(
-                    "Kafka at %s: the connection was closed with records on their way: %s", self._bootstrap, error
+                    "Kafka at %s: the connection was closed with records on their way: %s", self._address, error
                 )
 
     def close(self) -> None:
@@ -151,12 +156,14 @@ class HttpDoor:
     and `refused` count the answers.
 
     :param url: of the gateway, such as http://127.0.0.1:8080
+    :param key: the API key; empty for a gateway that asks nobody.
     """
 
-    def __init__(self, url: str, stop: threading.Event | None = None, portion: int = 500) -> None:
+    def __init__(self, url: str, stop: threading.Event | None = None, portion: int = 500, key: str = "") -> None:
         self._url = url.rstrip("/") + "/v1/events"
         self._stop = stop or threading.Event()
         self._portion = portion
+        self._authorization = {"Authorization": f"Bearer {key}"} if key else {}
         self._pool = urllib3.PoolManager(maxsize=2, timeout=urllib3.Timeout(connect=5, read=60), retries=False)
         self.accepted = 0
         self.refused = 0
@@ -184,7 +191,8 @@ class HttpDoor:
     def _post(self, body: bytes, content_type: str, count: int) -> int:
         for wait in _pauses(self._stop, f"gateway at {self._url}"):
             try:
-                response = self._pool.request("POST", self._url, body=body, headers={"Content-Type": content_type})
+                headers = {"Content-Type": content_type, **self._authorization}
+                response = self._pool.request("POST", self._url, body=body, headers=headers)
             except urllib3.exceptions.HTTPError as error:
                 wait(f"{type(error).__name__} {error}")
                 continue
@@ -211,6 +219,10 @@ class HttpDoor:
             self.refused += count
             if response.status == 400 and count > 1:
                 raise DoorError(f"{self._url} refused a list of {count} events: {response.data[:200]!r}; check the URL")
+        elif response.status == 401:
+            raise DoorError(
+                f"{self._url} takes no events with this API key: set YANGGUANG_API_KEY to one that is valid"
+            )
         elif response.status != 413:
             raise DoorError(f"{self._url} answered {response.status} to a list of events: check the gateway's URL")
         return response.status

@@ -69,10 +69,11 @@ def read_records(lines: Iterable[bytes], topic: str | None = None) -> Iterator[R
     for number, line in enumerate(lines, start=1):
         value = line.rstrip(b"\r\n")
         if value.strip():
-            yield _read(value, number, topic)
+            yield read_record(value, number, topic)
 
 
-def _read(value: bytes, number: int, topic: str | None) -> Record:
+def read_record(value: bytes, number: int, topic: str | None = None) -> Record:
+    """The record of one line without its end. Raises RecordError as `read_records` does."""
     try:
         parsed = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -111,7 +112,7 @@ def write_record(record: Record) -> bytes:
     Raises UnicodeDecodeError for a key that is not UTF-8, which the format cannot hold."""
     if b"\n" not in record.value and not record.value.endswith(b"\r"):
         try:
-            if _read(record.value, 0, None) == record:
+            if read_record(record.value, 0) == record:
                 return record.value + b"\n"
         except RecordError:
             pass

@@ -130,6 +130,31 @@ async def last_states(store: Store) -> list[dict[str, Any]]:
     return [{"alert_id": row[0], "state": row[1], "since": _utc(row[2]), "held": row[3]} for row in rows]
 
 
+class KnownAlert(NamedTuple):
+    """The latest row of an alert, with its place and window."""
+
+    scope: str
+    scope_id: str
+    window: str
+    state: str
+    since: datetime
+    held: int
+
+
+async def open_alerts(store: Store, indicator: str) -> list[KnownAlert]:
+    """The alerts of one indicator or condition that are pending or firing, wherever it is judged now."""
+    rows = await store.rows(
+        f"SELECT scope, scope_id, window, to_state, since, held FROM (\n"
+        f"    SELECT * FROM {DATABASE}.alert_log WHERE alert_id != '' AND indicator = {{code:String}}\n"
+        f"    ORDER BY as_of DESC, step DESC LIMIT 1 BY alert_id\n) WHERE to_state IN ('pending', 'firing')",
+        {"code": indicator},
+    )
+    return [
+        KnownAlert(scope, scope_id, window, state, _utc(since), held)
+        for scope, scope_id, window, state, since, held in rows
+    ]
+
+
 async def evaluated_until(store: Store) -> dict[str, datetime]:
     """The last minute of as_of that was evaluated, by indicator."""
     rows = await store.rows(

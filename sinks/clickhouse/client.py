@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import clickhouse_connect
@@ -14,6 +15,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Error, OperationalError, StreamClosedError
 
+from sinks.tls import SYSTEM_AUTHORITIES, TlsFiles, distrust, tls_failure
+
 log: Final = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -21,14 +24,42 @@ BACKOFF_FIRST_SECONDS: Final = 0.2
 BACKOFF_MAX_SECONDS: Final = 5.0
 
 
-class Address(NamedTuple):
-    """Where ClickHouse is and who speaks: from the settings."""
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where ClickHouse is and who speaks: from the settings. The password is in no text of it."""
 
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     secure: bool = False
+    """Whether it speaks TLS."""
+    tls: TlsFiles = SYSTEM_AUTHORITIES
+
+    @property
+    def url(self) -> str:
+        """Of its HTTP interface, without user and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.secure else 'http'}://{host}:{self.port}/"
+
+    def for_client(self) -> dict[str, Any]:
+        """Keyword arguments of clickhouse-connect's clients. The server's certificate and host name are checked; a
+        certificate of ours opens the connection, and the password proves the user all the same."""
+        found: dict[str, Any] = {
+            "host": self.host,
+            "port": self.port,
+            "username": self.user,
+            "password": self.password,
+            "secure": self.secure,
+        }
+        if self.secure:
+            found |= {
+                "ca_cert": self.tls.ca,
+                "client_cert": self.tls.certificate,
+                "client_cert_key": self.tls.key,
+                "tls_mode": "strict",
+            }
+        return found
 
 
 class Fault(Enum):
@@ -100,7 +131,7 @@ def fault(error: BaseException) -> Fault:
         return Fault.TRANSIENT
     if code in _DATA_CODES:
         return Fault.DATA
-    if code is not None:
+    if code is not None or distrust(error) is not None:
         return Fault.OURS
     if isinstance(error, _NETWORK_ERRORS):
         return Fault.TRANSIENT
@@ -113,6 +144,7 @@ _INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 """A block of orders of many months is unusual and not wrong."""
 
 _OPTIONS: Final[dict[str, Any]] = {
+    "compress": "lz4",
     "autogenerate_session_id": False,
     "native_codec": "rust",
     "query_limit": 0,
@@ -130,32 +162,14 @@ for _library in ("np", "pd"):
 
 def connect(address: Address, database: str | None = "yangguang") -> Client:
     """A client for one thread. Raises ClickHouseError where ClickHouse does not answer."""
-    return clickhouse_connect.get_client(
-        host=address.host,
-        port=address.port,
-        username=address.user,
-        password=address.password,
-        secure=address.secure,
-        database=database,
-        compress="lz4",
-        **_OPTIONS,
-    )
+    return clickhouse_connect.get_client(**address.for_client(), database=database, **_OPTIONS)
 
 
 async def connect_async(address: Address) -> AsyncClient:
     """A client for the running event loop, with ClickHouse waited for."""
 
     async def attempt() -> AsyncClient:
-        return await clickhouse_connect.get_async_client(
-            host=address.host,
-            port=address.port,
-            username=address.user,
-            password=address.password,
-            secure=address.secure,
-            database="yangguang",
-            compress="lz4",
-            **_OPTIONS,
-        )
+        return await clickhouse_connect.get_async_client(**address.for_client(), database="yangguang", **_OPTIONS)
 
     return await patiently("connect", attempt)
 
@@ -182,6 +196,10 @@ def brief(error: BaseException) -> str:
     if code is not None:
         name = error.name if isinstance(error, Error) else None
         return f"code {code} {name or ''}".strip()
+    if (reason := distrust(error)) is not None:
+        return f"its certificate is not trusted: {reason}; see YANGGUANG_CLICKHOUSE_CA"
+    if (reason := tls_failure(error)) is not None:
+        return f"TLS fails: {reason}; see YANGGUANG_CLICKHOUSE and YANGGUANG_CLICKHOUSE_CERTIFICATE"
     return f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else 'no message'}"
 
 

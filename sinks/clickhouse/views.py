@@ -162,8 +162,8 @@ _ALERT_COLUMNS: Final = (
     TableColumn("alert_id", "String", "Identity of the alert"),
     TableColumn("kind", "LowCardinality(String)", "rate, condition or event"),
     TableColumn("indicator", "LowCardinality(String)", "Code of the indicator, condition or event"),
-    TableColumn("scope", "LowCardinality(String)", "city, town or platform"),
-    TableColumn("scope_id", "LowCardinality(String)", "Code of the city, town or platform"),
+    TableColumn("scope", "LowCardinality(String)", "city, town or platform; source for condition rejects_high"),
+    TableColumn("scope_id", "LowCardinality(String)", "Code of the city, town or platform; the source"),
     TableColumn("window", "LowCardinality(String)", "Window, now for stock"),
 )
 _WORST: Final = (

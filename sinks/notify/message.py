@@ -12,6 +12,8 @@ from schemas.places import place_label
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 SENT_STATES: Final = ("firing", "resolved")
 """States that people are told of; pending and ok are in the table and on the topic only."""
+SENT_KINDS: Final = ("rate",)
+"""Kinds of alerts that there is a message for; conditions are in the table and on the topic only."""
 
 _WINDOWS: Final = {"now": "当前", "1h": "近1小时", "24h": "近24小时", "7d": "近7天", "30d": "近30天", "365d": "近365天"}
 _MOMENTS: Final = ("as_of", "since", "recorded_at")

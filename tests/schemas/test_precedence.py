@@ -146,7 +146,7 @@ def test_a_detail_begins_with_the_json_pointer_from_the_events_root(kind: str, c
 
 def test_the_reasons_are_the_published_ones() -> None:
     assert [one.value for one in Reason if one is not Reason.FUTURE_TIME] == [
-        "too_large", "not_json", "not_cloudevent", "unknown_type", "wrong_topic", "unknown_field", "missing_field",
-        "bad_value", "bad_identifier", "sink_refused",
+        "too_large", "not_json", "not_mapped", "not_cloudevent", "unknown_type", "wrong_topic", "unknown_field",
+        "missing_field", "bad_value", "bad_identifier", "not_permitted", "sink_refused",
     ]  # fmt: skip
     assert Reason.FUTURE_TIME.value == "future_time"

@@ -52,6 +52,13 @@ class Up:
             )
         self.says("ready: dashboard", START_SECONDS)
 
+    @property
+    def key(self) -> str:
+        """The API key that it has printed."""
+        match = re.search(r"API key of this machine: (yg_\w+) ", self.text())
+        assert match, self.text()
+        return match[1]
+
     def text(self) -> str:
         """What it has printed."""
         return self._log.read_text(errors="replace")
@@ -162,7 +169,8 @@ def push_until_accepted(up: Up, minute: int) -> None:
     def accepted() -> bool:
         body = b"[" + b",".join(record.value or b"" for record in orders(minute, minute + 1)) + b"]"
         url = f"http://127.0.0.1:{up.env['YANGGUANG_HTTP_PORT']}/v1/events"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {up.key}"}
+        request = urllib.request.Request(url, body, headers)
         try:
             with urllib.request.urlopen(request, timeout=15) as answer:
                 return bool(answer.status == 202)

@@ -9,15 +9,17 @@ from schemas.catalogue import REJECTED_TOPIC, STREAMS
 from schemas.indicators import INDICATORS
 from sinks.clickhouse.catalogue import sync_catalogue
 from sinks.clickhouse.migrate import Migrator
+from streams.kafka_address import KafkaAddress
 from streams.topics import ensure_topics
 from tests.pipeline.embedded_clickhouse import Server
-from tests.pipeline.gateway.stack import Broker, Gateway, Tape
+from tests.pipeline.gateway.stack import Broker, Gateway, Tape, give_key
 
 
 @pytest.fixture(scope="package")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     running = Broker(tmp_path_factory.mktemp("kafka"))
-    ensure_topics(running.servers)
+    ensure_topics(KafkaAddress(running.servers))
+    give_key(running.servers)
     yield running
     running.kill()
 

@@ -3,13 +3,15 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 from kafka import KafkaConsumer, TopicPartition
@@ -17,9 +19,15 @@ from kafka import KafkaConsumer, TopicPartition
 from pipeline.child import dying_with_this_process
 from pipeline.embedded.kafka import EmbeddedKafka
 from pipeline.gateway import Limits
+from pipeline.keys.key import Key, digest_of
+from pipeline.keys.topic import write_key
+from streams.kafka_address import KafkaAddress
 from tests.pipeline.embedded_clickhouse import ROOT
 
 READY_S = 60.0
+KEY = "yg_testkey2_" + "0" * 64
+"""An API key that may push everything: `give_key` makes it known to the gateways of a broker."""
+BEARER = {"Authorization": f"Bearer {KEY}"}
 DEFAULT_LIMITS = Limits()
 _START = """
 from pipeline.gateway import Limits, run
@@ -65,6 +73,14 @@ class Broker:
             self.kafka.wait_ready(READY_S)
 
 
+def give_key(servers: str, producer: str = "tests", text: str = KEY, **fields: Any) -> str:
+    """Makes an API key known to the gateways of a broker, and returns its text."""
+    identity = text.split("_")[1]
+    key = Key(id=identity, producer=producer, digest=digest_of(text), created_at=datetime.now(UTC), **fields)
+    write_key(KafkaAddress(servers), key)
+    return text
+
+
 class Found(NamedTuple):
     """A record as a consumer sees it."""
 
@@ -107,15 +123,18 @@ class Tape:
 class Gateway:
     """The gateway as a process; `log` is its stderr."""
 
-    def __init__(self, home: Path, kafka: str, clickhouse: int, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, home: Path, kafka: str, clickhouse: int, limits: Limits = DEFAULT_LIMITS, **more: str) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if 'tls_certificate' in more else 'http'}://127.0.0.1:{self.port}"
+        self.trusted = ssl.create_default_context()
+        """The authorities that vouch for the gateway; a test adds its own."""
         self.log = home / f"gateway-{self.port}.log"
         settings = {
             "YANGGUANG_HOME": str(home),
             "YANGGUANG_KAFKA": kafka,
             "YANGGUANG_CLICKHOUSE": f"http://127.0.0.1:{clickhouse}",
             "YANGGUANG_HTTP_PORT": str(self.port),
+            **{f"YANGGUANG_{name.upper()}": value for name, value in more.items()},
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -126,7 +145,7 @@ class Gateway:
             )
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30)
+        return httpx.Client(base_url=self.url, timeout=30, headers=BEARER, verify=self.trusted)
 
     def wait_for(self, path: str, status: int, seconds: float = 30) -> httpx.Response:
         """The first answer with this status. The condition is what is awaited, the pause only spares the processor."""

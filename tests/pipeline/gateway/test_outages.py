@@ -15,9 +15,10 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from pipeline.gateway import Limits, run
 from pipeline.ports import PortTakenError
 from pipeline.settings import Settings
+from streams.topics import REJECTED_MAX_BYTES
 from tests.pipeline.embedded_clickhouse import Server
 from tests.pipeline.gateway.samples import REJECTED, SEAL, text
-from tests.pipeline.gateway.stack import Broker, Gateway, Tape, free_port
+from tests.pipeline.gateway.stack import BEARER, KEY, Broker, Gateway, Tape, free_port
 
 JSON = {"Content-Type": "application/json"}
 QUICK = Limits(acknowledge_seconds=1.5, held_bytes=3_000_000, body_seconds=1)
@@ -118,7 +119,10 @@ def test_what_is_held_for_a_silent_kafka_is_bounded_and_given_back(broker: Broke
 
 
 def test_a_body_that_does_not_come_is_given_up(quick: Gateway) -> None:
-    head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n["
+    head = (
+        b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
+        + f"Authorization: Bearer {KEY}\r\n\r\n[".encode()
+    )
     with socket.create_connection(("127.0.0.1", quick.port), timeout=10) as connection:
         connection.sendall(head)
         assert connection.recv(4096).startswith(b"HTTP/1.1 408 ")
@@ -128,8 +132,8 @@ def test_kafka_is_waited_for_at_start(tmp_path: Path, clickhouse: Server) -> Non
     gateway = Gateway(tmp_path, f"127.0.0.1:{free_port()}", clickhouse.port)
     try:
         gateway.wait_for("/healthz", 200)
-        wait_until(lambda: gateway.wait_for("/readyz", 503).json()["missing"] == ["kafka"])
-        answer = httpx.post(f"{gateway.url}/v1/events", content=text(1), headers=JSON)
+        wait_until(lambda: gateway.wait_for("/readyz", 503).json()["missing"] == ["kafka", "keys"])
+        answer = httpx.post(f"{gateway.url}/v1/events", content=text(1), headers=JSON | BEARER)
         assert answer.status_code == 503
         assert "does not take events" in gateway.log.read_text()
         assert gateway.stop() == 0
@@ -208,7 +212,7 @@ def test_a_producer_that_met_a_lasting_error_is_replaced(broker: Broker, quick: 
             wait_until(lambda: client.post("/v1/events", content=noise, headers=JSON).status_code == 422)
             assert client.post("/v1/events", content=text(1), headers=JSON).status_code == 202
     finally:
-        set_greatest(broker, 1_048_588)
+        set_greatest(broker, REJECTED_MAX_BYTES)
     found = tape.new()
     assert [one.value for one in found if one.topic == SEAL] == [text(1)]
     [kept] = [one for one in found if one.topic == REJECTED]

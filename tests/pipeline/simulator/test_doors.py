@@ -31,6 +31,7 @@ from pipeline.simulator import (
     simulate,
 )
 from schemas.catalogue import STREAMS
+from streams.kafka_address import KafkaAddress
 from tests.pipeline.simulator.cities import ALL_FAULTS, START, small, verdict
 
 SOME = list(simulate(small(faults=replace(ALL_FAULTS, invalid=0.3)), None, START + timedelta(hours=1)))
@@ -154,7 +155,11 @@ def unused_port() -> int:
 def test_waiting_for_what_is_away_ends_when_told_to_stop(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     stop = threading.Event()
     address = f"127.0.0.1:{unused_port()}"
-    door = HttpDoor(f"http://{address}", stop) if kind == "http" else KafkaDoor(address, stop, bootstrap_timeout_ms=500)
+    door = (
+        HttpDoor(f"http://{address}", stop)
+        if kind == "http"
+        else KafkaDoor(KafkaAddress(address), stop, bootstrap_timeout_ms=500)
+    )
     errors: list[BaseException] = []
 
     def send() -> None:
@@ -226,7 +231,7 @@ def create_topics(bootstrap: str, process: "subprocess.Popen[bytes]") -> None:
 
 def test_through_kafka_every_record_arrives_with_its_bytes_key_and_topic(broker: Broker) -> None:
     bootstrap, _ = broker
-    door = KafkaDoor(bootstrap)
+    door = KafkaDoor(KafkaAddress(bootstrap))
     door.send(SOME)
     door.close()
     consumer = KafkaConsumer(
@@ -254,7 +259,7 @@ class StopsInTheWait(threading.Event):
 def test_a_broker_that_does_not_answer_does_not_hold_up_a_stop(broker: Broker) -> None:
     bootstrap, process = broker
     stop = StopsInTheWait()
-    door = KafkaDoor(bootstrap, stop)
+    door = KafkaDoor(KafkaAddress(bootstrap), stop)
     door.send(SOME[:1])
     stop.asked = 0
     process.send_signal(signal.SIGSTOP)

@@ -1,0 +1,1 @@
+"""`yangguang bench gateway`: the gateway beside a bare handler."""

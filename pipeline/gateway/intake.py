@@ -1,0 +1,151 @@
+"""What every door does with a message: cut it into events, judge each, have Kafka store them all, the refused too."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final, NamedTuple, TypeVar
+
+from pipeline.gateway.binary import structured
+from pipeline.gateway.items import BrokenTextError, Form, items
+from pipeline.gateway.judge import Judge, Judged, refused
+from pipeline.gateway.limits import Lease, Limits
+from pipeline.gateway.producer import Producer
+from pipeline.gateway.records import Stored
+from pipeline.keys.key import Grant
+from pipeline.vendors import Vendor
+from schemas.event import latest_acceptable
+from schemas.reject import Reason, Rejection
+from streams.rejects import Door
+
+Made = TypeVar("Made")
+
+_TURN_SECONDS: Final = 0.005
+_BESIDE_BYTES: Final = 256 * 1024
+
+
+class TooManyError(ValueError):
+    """The message has more events than one may have."""
+
+
+class Message(NamedTuple):
+    """A message as it came to a door, and what is known of its producer."""
+
+    body: bytes
+    form: Form
+    door: Door
+    grants: Sequence[Grant]
+    content_type: str = ""
+    attributes: dict[str, str] = {}  # noqa: RUF012 # never written to
+    """The event's attributes in binary mode."""
+    topic: str | None = None
+    """The stream that the message was announced for."""
+    vendor: Vendor | None = None
+    """Whose mapping makes events of the items."""
+
+
+class Outcome(NamedTuple):
+    """What became of each event, and where Kafka has it."""
+
+    judged: Sequence[Judged]
+    stored: Sequence[Stored]
+
+
+class Intake:
+    """The way of messages into Kafka, the same for all doors of one process."""
+
+    def __init__(self, producer: Producer, limits: Limits) -> None:
+        self._producer = producer
+        self._limits = limits
+        self._judge = Judge()
+
+    async def judge(self, message: Message, lease: Lease) -> list[Judged]:
+        """Every event of a message; what is held for them is taken of the lease.
+
+        Raises NotEventsError where the message holds none, TooManyError and BusyError."""
+        judged = []
+        async for one in _in_turns(await self._each(message)):
+            lease.take(one.outgoing.size())
+            judged.append(one)
+        return judged
+
+    async def store(self, judged: Sequence[Judged], lease: Lease) -> Outcome:
+        """Returns when all replicas have all of them. Raises AwayError and UncertainError."""
+        return Outcome(judged, await self._producer.send([one.outgoing for one in judged], lease))
+
+    def refuse(self, raw: bytes, rejection: Rejection, door: Door, lease: Lease) -> Judged:
+        """A message that is refused as a whole. Raises BusyError."""
+        judged = self._kept(refused(raw, rejection, door), door)
+        lease.take(judged.outgoing.size())
+        return judged
+
+    async def _each(self, message: Message) -> Iterator[Judged]:
+        """The events, each judged when it is asked for."""
+        latest = latest_acceptable(datetime.now(UTC))
+        if message.form is Form.BINARY:
+            raw, rejection = await _beside(message, self._structured)
+            return iter((self._refused(raw, rejection, message) if rejection else self._judged(raw, latest, message),))
+        try:
+            texts = await _beside(message, self._texts)
+        except BrokenTextError as error:
+            return iter((self._refused(message.body, Rejection(Reason.NOT_JSON, f": {error}"), message),))
+        if message.vendor is not None:
+            vendor = message.vendor
+            return (judged for text in texts for judged in self._mapped(vendor, text, latest, message))
+        return (self._judged(text, latest, message) for text in texts)
+
+    @staticmethod
+    def _structured(message: Message) -> tuple[bytes, Rejection | None]:
+        return structured(message.attributes, message.content_type, message.body)
+
+    def _texts(self, message: Message) -> list[bytes]:
+        texts = list(islice(items(message.form, message.body), self._limits.events + 1))
+        if len(texts) > self._limits.events:
+            raise TooManyError(f"the request has more than {self._limits.events} events: send fewer a request")
+        return texts
+
+    def _judged(self, raw: bytes, latest: datetime, message: Message) -> Judged:
+        return self._kept(self._judge.judge(raw, latest, message.door, message.grants, message.topic), message.door)
+
+    def _refused(self, raw: bytes, rejection: Rejection, message: Message) -> Judged:
+        return self._kept(refused(raw, rejection, message.door), message.door)
+
+    def _mapped(self, vendor: Vendor, raw: bytes, latest: datetime, message: Message) -> Iterator[Judged]:
+        """What a vendor's own message becomes. Of what is refused its bytes are kept, so that it can be read again by a
+        better mapping."""
+        events = vendor.events(raw)
+        if isinstance(events, Rejection):
+            yield self._refused(raw, events, message)
+            return
+        for text in events:
+            judged = self._judge.judge(text, latest, message.door, message.grants, message.topic)
+            if judged.rejection is not None:
+                judged = self._refused(raw, judged.rejection, message)
+            yield judged
+
+    def _kept(self, judged: Judged, door: Door) -> Judged:
+        """A refused item as the topic of the rejected takes it: what is greater is cut, and its reason says so."""
+        greatest = self._producer.raw_bytes
+        if judged.rejection is None or len(judged.outgoing.value) <= greatest:
+            return judged
+        rejection = judged.rejection
+        note = f"{rejection.detail[:400]}; only the first {greatest} bytes of it are kept"
+        return refused(judged.outgoing.value[:greatest], rejection._replace(detail=note), door)
+
+
+async def _beside(message: Message, work: Callable[[Message], Made]) -> Made:
+    """The work on a message, in a thread where it is great: a hostile one takes seconds, and others are served then."""
+    if len(message.body) > _BESIDE_BYTES:
+        return await asyncio.to_thread(work, message)
+    return work(message)
+
+
+async def _in_turns(values: Iterator[Made]) -> AsyncIterator[Made]:
+    """The values, with a turn for other requests after each few milliseconds of making them."""
+    begun = time.monotonic()
+    for value in values:
+        yield value
+        if time.monotonic() - begun > _TURN_SECONDS:
+            await asyncio.sleep(0)
+            begun = time.monotonic()

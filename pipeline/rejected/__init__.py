@@ -1,0 +1,1 @@
+"""Refused events: finding them, showing them, and sending them again after a fix."""

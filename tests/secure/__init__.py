@@ -1,0 +1,1 @@
+"""Connections to Kafka and ClickHouse that are encrypted and ask who is there."""
