@@ -2,10 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
+NODE_STAMP := tests/asyncapi/node_modules/.package-lock.json
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint format docs bench doctor lock clean
+.PHONY: help up demo test lint format docs fuzz bench doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,13 +22,23 @@ $(STAMP): requirements.lock pyproject.toml
 up: $(STAMP) ## Run everything on this machine until Ctrl-C (ARGS="--workers 2 --no-simulate ...")
 	@exec $(BIN)/yangguang up $(ARGS)
 
-test: $(STAMP) ## Run the whole test suite on real Kafka and ClickHouse (PYTEST_ARGS="-k land")
+$(NODE_STAMP): tests/asyncapi/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is missing: install Node.js 20 or later, it checks the AsyncAPI page"; exit 1; }
+	@npm ci --ignore-scripts --no-fund --no-audit --silent --prefix tests/asyncapi
+	@touch $@
+
+test: $(STAMP) $(NODE_STAMP) ## Run the whole test suite on real Kafka, ClickHouse and MQTT (PYTEST_ARGS="-k land")
+	@PATH="$$PATH:/usr/sbin"; command -v mosquitto > /dev/null && command -v mosquitto_pub > /dev/null || { echo "mosquitto is missing: apt-get install mosquitto mosquitto-clients"; exit 1; }
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+fuzz: $(STAMP) ## Try a million hostile requests on the gateway (HOSTILE_INPUTS=10000 HOSTILE_SEED=1)
+	@HOSTILE_INPUTS=$${HOSTILE_INPUTS:-1000000} $(BIN)/python -m pytest -q --timeout 0 --disable-warnings tests/hostile/test_hostile_inputs.py
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy examples/*.py
 	@$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## Put the code into form

@@ -50,7 +50,7 @@ def types() -> str:
     return _table(
         ("topic", "type", "key", "one event says"),
         (
-            (f"`{one.stream}`", f"[`{one.type}`](#{one.__name__.lower()})", f"`{one.entity}`", _first_line(one))
+            (f"`{one.stream}`", f"[`{one.type}`](#{one.__name__.lower()})", f"`{one.key_field()}`", _first_line(one))
             for one in MODELS
         ),
     )

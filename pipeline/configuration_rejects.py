@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.durations import Minutes
+from schemas.indicator import Number
 from streams.rejects_condition import RejectsRule
 
 _DAY = timedelta(days=1)
@@ -29,7 +30,7 @@ class RejectsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    share: Annotated[Number, Field(ge=0, le=1)] = 0.05
     floor: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)] = 20
     per_minute: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = 100
     for_: Annotated[Minutes, AfterValidator(_up_to_a_day)] = Field(timedelta(minutes=5), alias="for")

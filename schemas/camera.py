@@ -35,6 +35,8 @@ class Finding(EventData):
     stream: ClassVar = "yangguang.camera"
     table: ClassVar = "findings"
     entity: ClassVar = "finding_id"
+    keyed_by: ClassVar = "camera_id"
+    """A finding goes with its camera, as the heartbeats do."""
 
     finding_id: Id = Field(description="Identity of the finding")
     camera_id: Id = Field(description="Camera that saw it")

@@ -21,15 +21,21 @@ class EventData(Model):
     """What every `data` object has. A subclass is the only source of its JSON Schema, its columns and its policy.
 
     The class variables say where the event lives: `type` of the CloudEvent, `stream` (the Kafka topic), `table` (the
-    ClickHouse view of its current records), `entity` (the field that the record belongs to) and
-    `minute` (the time that never changes for an entity and by whose minute its rows are kept and recomputed; None where
+    ClickHouse view of its current records), `entity` (the field that the record belongs to), `keyed_by` (the field that
+    is the Kafka key; None where it is the entity) and `minute` (the time that never changes for an entity and by whose minute its rows are kept and recomputed; None where
     they are kept and recomputed by entity)."""
 
     type: ClassVar[str]
     stream: ClassVar[str]
     table: ClassVar[str]
     entity: ClassVar[str]
+    keyed_by: ClassVar[str | None] = None
     minute: ClassVar[str | None] = None
+
+    @classmethod
+    def key_field(cls) -> str:
+        """The field whose value is the record's Kafka key, so that what belongs together stays in order."""
+        return cls.keyed_by or cls.entity
 
     @classmethod
     def conflicts(cls, _data: Mapping[str, Any]) -> Iterator[tuple[Reason, str]]:

@@ -4,7 +4,6 @@ Scaling is starting more workers: Kafka shares out the partitions. Every topic i
 """
 
 import functools
-import gc
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
@@ -106,14 +105,6 @@ def stopping_on_failure(work: Callable[Arguments, Awaitable[None]]) -> Callable[
 
     run.__qualname__ = work.__name__  # Faust tells agents apart by it
     return run
-
-
-def quieten_garbage_collector() -> None:
-    """What lives now lives for good, and blocks are dropped without cycles: full collections would cost a third of the
-    landing stage's time. Called once, when everything is loaded."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def create_app(options: Options, client_id: str = "yangguang") -> App:

@@ -23,8 +23,9 @@ from sinks.clickhouse.client import Store
 from sinks.clickhouse.rejected import record_rejected
 from streams.aggregate import Aggregator, Clock
 from streams.alert import Alerter
-from streams.app import App, Options, RecordListSchema, create_app, quieten_garbage_collector, stopping_on_failure
+from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
 from streams.backlog import Backlog
+from streams.garbage import quieten_garbage_collector
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import from_record, headers_of
 from streams.rejects_condition import RejectsWatch

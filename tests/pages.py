@@ -6,7 +6,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")], key=lambda path: path.as_posix()
+    [*ROOT.glob("*.md"), *(one for folder in ("docs", "deploy", "examples") for one in ROOT.glob(f"{folder}/*.md"))],
+    key=lambda path: path.as_posix(),
 )
 
 

@@ -20,14 +20,14 @@ def report_of(outcome: Outcome) -> dict[str, Any]:
     """How many were accepted and refused, and for each event where it is stored or why it is not."""
     results: list[dict[str, Any]] = []
     rejected = 0
-    for index, (one, place) in enumerate(zip(*outcome, strict=True)):
-        if one.rejection is None:
-            where = {"topic": one.outgoing.topic, "partition": place.partition, "offset": place.offset}
-            results.append({"index": index, "status": "accepted", "id": one.id, **where})
+    for index, ((outgoing, event_id, rejection), (partition, offset)) in enumerate(zip(*outcome, strict=True)):
+        if rejection is None:
+            where = {"topic": outgoing.topic, "partition": partition, "offset": offset}
+            results.append({"index": index, "status": "accepted", "id": event_id, **where})
         else:
             rejected += 1
-            why = {"reason": one.rejection.reason.value, "detail": one.rejection.detail}
-            known = {"id": one.id} if one.id else {}
+            why = {"reason": rejection.reason.value, "detail": rejection.detail}
+            known = {"id": event_id} if event_id else {}
             results.append({"index": index, "status": "rejected", **known, **why})
     accepted = len(results) - rejected
     return {"accepted": accepted, "rejected": rejected, "results": results}

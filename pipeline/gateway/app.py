@@ -19,12 +19,14 @@ from pipeline.gateway.events import Events
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.limits import Budget, Limits
 from pipeline.gateway.mqtt import MqttDoor, MqttOptions
+from pipeline.gateway.own import own_rejected_answer
+from pipeline.gateway.pages import add_pages
 from pipeline.gateway.problems import ProblemError, problem
 from pipeline.gateway.producer import Producer
 from pipeline.gateway.reading import Reader, filters_of
 from pipeline.keys.ring import KeyRing
 from pipeline.vendors import Vendor
-from schemas.catalogue import ENVELOPES
+from schemas.json_schema import event_schemas
 from sinks.clickhouse.client import Address
 from streams.kafka_address import KafkaAddress
 
@@ -54,7 +56,8 @@ def create_gateway(options: Options) -> FastAPI:
     app = FastAPI(
         title="yangguang gateway",
         lifespan=gateway.lifespan,
-        docs_url=None,  # these pages load scripts from elsewhere
+        openapi_url=None,  # these have pages of our own
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would lead to whatever host the request names
         exception_handlers={ProblemError: _answer_problem, HTTPException: _answer_http, Exception: _answer_bug},
@@ -65,11 +68,13 @@ def create_gateway(options: Options) -> FastAPI:
     app.add_api_route("/v1/vendors/{name}", gateway.vendor_messages, methods=["POST"], response_class=Response)
     app.add_api_route("/v1/rates", gateway.rates, response_class=Response)
     app.add_api_route("/v1/alerts", gateway.alerts, response_class=Response)
+    app.add_api_route("/v1/rejected", gateway.rejected, response_class=Response)
     app.add_api_route("/v1/schemas", gateway.schemas, response_class=Response)
     app.add_api_route("/v1/schemas/{kind}", gateway.schema, response_class=Response)
     app.add_api_route("/", gateway.dashboard, response_class=Response, include_in_schema=False)
     app.add_api_route("/healthz", gateway.healthz, response_class=Response)
     app.add_api_route("/readyz", gateway.readyz, response_class=Response)
+    add_pages(app, options.limits, authentication=options.access.required)
     return app
 
 
@@ -77,7 +82,7 @@ class _Gateway:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._mqtt: MqttDoor | None = None
-        self._schemas = {kind: model.model_json_schema() for kind, model in ENVELOPES.items()}
+        self._schemas = event_schemas()
         self._page = page()
 
     @asynccontextmanager
@@ -125,6 +130,10 @@ class _Gateway:
         """Every alert in its present state: view alerts."""
         filters = filters_of(request.query_params.multi_items(), _ALERT_FILTERS)
         return _json({"alerts": await self._reader.select("alerts", filters, _ALERT_ORDER)})
+
+    async def rejected(self, request: Request) -> Response:
+        """The refused events of the producer whose API key is sent."""
+        return await own_rejected_answer(request, self._callers.of_request(request.headers), self._reader)
 
     async def schemas(self) -> Response:
         """JSON Schema of every event type."""

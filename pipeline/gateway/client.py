@@ -47,7 +47,8 @@ def client_settings(address: KafkaAddress, limits: Limits) -> dict[str, Any]:
         "linger.ms": 5,
         "batch.size": 256 * 1024,
         "message.max.bytes": 2 * limits.body_bytes,
-        "queue.buffering.max.messages": 0,  # what is held is bounded in bytes, by the gateway's budget
+        "queue.buffering.max.messages": 0,  # none: what is held is bounded by the gateway's own budget
+        "queue.buffering.max.kbytes": 2**31 - 1,  # likewise
         "request.timeout.ms": patience,
         "socket.timeout.ms": patience,
         "message.timeout.ms": patience * _REPEAT_FACTOR,
@@ -73,23 +74,24 @@ class Handed:
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
         """The library's answer for one record."""
         if error is None:
-            self.places[index] = Stored(message.partition(), message.offset())  # type: ignore[arg-type] # it has both
-            self._count(1)
+            self.places[index] = _stored((message.partition(), message.offset()))
+            self._missing -= 1
+            if not self._missing:
+                self.answered.set_result(None)
         else:
             self.fail(1, error)
 
     def fail(self, count: int, error: KafkaError) -> None:
         """So many records have failed."""
         self.error = self.error or error
-        self._count(count)
-
-    def _count(self, answered: int) -> None:
-        self._missing -= answered
+        self._missing -= count
         if not self._missing:
             self.answered.set_result(None)
 
 
 _NOWHERE: Final = Stored(-1, -1)
+_stored: Final = partial(tuple.__new__, Stored)
+"""A Stored of its fields, without a function of Python's for each record."""
 
 
 class Client:
@@ -102,8 +104,7 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.complaint = ""
-        """What the library said last that is wrong, though no record has failed."""
+        self._complaint = ""
         try:
             self._producer = confluent_kafka.Producer(client_settings(address, limits) | {"error_cb": self._complain})
         except KafkaException as error:
@@ -142,11 +143,12 @@ class Client:
 
     async def ask(self, topic: str, seconds: float) -> None:
         """Returns if the producer reaches the topic within so many seconds. Raises ClientError."""
-        self._producer.poll(0)
+        self._complaint = ""
         try:
             found = await asyncio.to_thread(self._producer.list_topics, topic, seconds)
         except KafkaException as error:
-            raise ClientError(self.complaint or _text(error)) from None
+            self._producer.poll(0)
+            raise ClientError(self._complaint or _text(error)) from None
         refusal = found.topics[topic].error
         if refusal is not None:
             raise ClientError(f"topic {topic}: {refusal.str()}")
@@ -162,7 +164,8 @@ class Client:
             return None
 
     def _complain(self, error: KafkaError) -> None:
-        self.complaint = error.str()
+        """The library says why, where the call itself says only that it took too long."""
+        self._complaint = error.str()
 
 
 def _text(error: KafkaException) -> str:

@@ -2,20 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from pipeline.gateway.binary import structured
-from pipeline.gateway.items import BrokenTextError, Form, items
+from pipeline.gateway.items import BrokenTextError, Form, items, likely_items
 from pipeline.gateway.judge import Judge, Judged, refused
 from pipeline.gateway.limits import Lease, Limits
 from pipeline.gateway.producer import Producer
 from pipeline.gateway.records import Stored
 from pipeline.keys.key import Grant
-from pipeline.vendors import Vendor
+from pipeline.vendors import Ignored, Vendor
 from schemas.event import latest_acceptable
+from schemas.indicator import SHANGHAI
 from schemas.reject import Reason, Rejection
 from streams.rejects import Door
 
@@ -23,6 +24,14 @@ Made = TypeVar("Made")
 
 _TURN_SECONDS: Final = 0.005
 _BESIDE_BYTES: Final = 256 * 1024
+
+
+_NOT_READ: Final = frozenset({Reason.NOT_JSON, Reason.TOO_LARGE})
+"""Reasons that leave open whether the text is JSON."""
+
+
+class _WrongCutError(Exception):
+    """A list was not cut where its items end."""
 
 
 class TooManyError(ValueError):
@@ -64,14 +73,19 @@ class Intake:
         """Every event of a message; what is held for them is taken of the lease.
 
         Raises NotEventsError where the message holds none, TooManyError and BusyError."""
-        judged = []
-        async for one in _in_turns(await self._each(message)):
-            lease.take(one.outgoing.size())
-            judged.append(one)
-        return judged
+        latest = latest_acceptable(datetime.now(SHANGHAI))  # sooner compared than other offsets with most events' own
+        likely = likely_items(message.form, message.body) if message.vendor is None else None
+        if likely is not None:
+            try:
+                return await _in_turns(self._proven(likely, latest, message), lease)
+            except _WrongCutError:
+                pass  # it has to be scanned
+        return await _in_turns(await self._each(latest, message), lease)
 
     async def store(self, judged: Sequence[Judged], lease: Lease) -> Outcome:
         """Returns when all replicas have all of them. Raises AwayError and UncertainError."""
+        if not judged:  # a vendor's mapping may say that a message carries nothing for us
+            return Outcome([], [])
         return Outcome(judged, await self._producer.send([one.outgoing for one in judged], lease))
 
     def refuse(self, raw: bytes, rejection: Rejection, door: Door, lease: Lease) -> Judged:
@@ -80,9 +94,18 @@ class Intake:
         lease.take(judged.outgoing.size())
         return judged
 
-    async def _each(self, message: Message) -> Iterator[Judged]:
+    def _proven(self, texts: Iterator[bytes], latest: datetime, message: Message) -> Iterator[Judged]:
+        """The events in texts that are likely the items of a list.
+
+        Raises _WrongCutError, at any of them, where they are not, or too many."""
+        for number, text in enumerate(texts, 1):
+            judged = self._judged(text, latest, message)
+            if number > self._limits.events or (judged.rejection and judged.rejection.reason in _NOT_READ):
+                raise _WrongCutError
+            yield judged
+
+    async def _each(self, latest: datetime, message: Message) -> Iterator[Judged]:
         """The events, each judged when it is asked for."""
-        latest = latest_acceptable(datetime.now(UTC))
         if message.form is Form.BINARY:
             raw, rejection = await _beside(message, self._structured)
             return iter((self._refused(raw, rejection, message) if rejection else self._judged(raw, latest, message),))
@@ -118,6 +141,8 @@ class Intake:
         if isinstance(events, Rejection):
             yield self._refused(raw, events, message)
             return
+        if isinstance(events, Ignored):
+            return
         for text in events:
             judged = self._judge.judge(text, latest, message.door, message.grants, message.topic)
             if judged.rejection is not None:
@@ -141,11 +166,18 @@ async def _beside(message: Message, work: Callable[[Message], Made]) -> Made:
     return work(message)
 
 
-async def _in_turns(values: Iterator[Made]) -> AsyncIterator[Made]:
-    """The values, with a turn for other requests after each few milliseconds of making them."""
-    begun = time.monotonic()
-    for value in values:
-        yield value
-        if time.monotonic() - begun > _TURN_SECONDS:
+async def _in_turns(events: Iterator[Judged], lease: Lease) -> list[Judged]:
+    """All of the events, with a turn for other requests after each few milliseconds of judging. Raises BusyError."""
+    judged: list[Judged] = []
+    held = 0
+    turn = time.monotonic() + _TURN_SECONDS
+    for one in events:
+        judged.append(one)
+        held += one.outgoing.size()
+        if time.monotonic() > turn:
+            lease.take(held)
+            held = 0
             await asyncio.sleep(0)
-            begun = time.monotonic()
+            turn = time.monotonic() + _TURN_SECONDS
+    lease.take(held)
+    return judged

@@ -17,6 +17,8 @@ _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(")?|[\[\]{}]', re.DOTALL)
 """A string, perhaps without an end, or a bracket. It never goes back, so the time it takes grows with the text only."""
 _SCALAR: Final = re.compile(r"[^\s,\[\]{}\"]++")
+_OPENING: Final = re.compile(rb"[ \t\r\n]*+\[[ \t\r\n]*+(?=\{)")
+_BETWEEN: Final = re.compile(rb"\}[ \t\r\n]*+,[ \t\r\n]*+\{")
 _BLOCK: Final = 256 * 1024
 """Characters that the scanner sees at once: it builds what it reads, which takes up to 50 times as much memory."""
 
@@ -78,6 +80,28 @@ def items(form: Form, body: bytes) -> Iterator[bytes]:
     if (form is Form.LIST or (form is Form.ONE_OR_LIST and start != b"{")) and is_json(body):
         raise NotEventsError("the body is JSON but no list of events: send an array of objects")
     return iter((body,))
+
+
+def likely_items(form: Form, body: bytes) -> Iterator[bytes] | None:
+    """The items of a list of objects, cut at every `},{`; None where the body does not look like one.
+
+    That is the right cut if each of them is found to be JSON: joined again they are a list, and a list has one reading
+    only. Whoever judges them finds out anyway, so most lists need not be scanned for it."""
+    opening = _OPENING.match(body)
+    if form not in (Form.LIST, Form.ONE_OR_LIST) or opening is None:
+        return None
+    closed = body.rstrip(BLANK)
+    last = closed.removesuffix(b"]").rstrip(BLANK)
+    if not closed.endswith(b"]") or not last.endswith(b"}"):
+        return None
+    return _cut(last, opening.end())
+
+
+def _cut(text: bytes, start: int) -> Iterator[bytes]:
+    for match in _BETWEEN.finditer(text, start):
+        yield text[start : match.start() + 1]
+        start = match.end() - 1
+    yield text[start:]
 
 
 def _lines(body: bytes) -> Iterator[bytes]:

@@ -39,15 +39,18 @@ class Judge:
         event = self._decoders[topic].decode(raw, latest)
         if isinstance(event, Rejection):
             return refused(raw, event, door)
-        refusals = [one.refusal(event) for one in grants]
-        if None not in refusals:
-            return refused(raw, _not_permitted(event, refusals[0] if refusals else None), door)
+        for grant in grants:
+            if grant.refusal(event) is None:
+                break
+        else:
+            return refused(raw, _not_permitted(event, grants), door)
         model = type(event.data)
-        key: str = getattr(event.data, model.entity)
+        key: str = getattr(event.data, model.key_field())
         return Judged(Outgoing(model.stream, key.encode(), raw), event.id)
 
 
-def _not_permitted(event: Event, detail: str | None) -> Rejection:
+def _not_permitted(event: Event, grants: Sequence[Grant]) -> Rejection:
+    detail = grants[0].refusal(event) if grants else None
     otherwise = "/source: its producer has no valid API key: make one with yangguang keys create"
     return Rejection(Reason.NOT_PERMITTED, detail or otherwise, event.source, event.id, event.type)
 

@@ -68,7 +68,7 @@ class Producer:
             await self._client.end(_STOP_SECONDS)
 
     def hurry(self, seconds: float) -> None:
-        """Requests that wait for Kafka get their answers within so many seconds, and Kafka is asked nothing any more."""
+        """Requests that wait for Kafka get their answers within so many seconds; Kafka is asked nothing any more."""
         if self._watch is not None:
             self._watch.cancel()
         latest = asyncio.get_running_loop().time() + seconds

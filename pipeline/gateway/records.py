@@ -19,8 +19,10 @@ class Outgoing(NamedTuple):
 
     def size(self) -> int:
         """The bytes that are held for it, about."""
-        headers = sum(len(name) + len(value) + _HEADER_BYTES for name, value in self.headers)
-        return len(self.value) + len(self.key or b"") + headers + _OVERHEAD_BYTES
+        size = len(self.value) + len(self.key or b"") + _OVERHEAD_BYTES
+        for name, value in self.headers:
+            size += len(name) + len(value) + _HEADER_BYTES
+        return size
 
 
 class Stored(NamedTuple):

@@ -20,11 +20,14 @@ from pipeline.gateway.mqtt import MqttOptions
 from pipeline.ports import PortTakenError
 from pipeline.settings import Settings, SettingsError
 from pipeline.vendors import load_vendors
+from streams.garbage import quieten_garbage_collector
 
 log: Final = logging.getLogger(__name__)
 
 PORT_SETTING: Final = "YANGGUANG_HTTP_PORT"
 NAME: Final = "gateway"
+_GARBAGE: Final = 5_000
+"""New objects after which cycles are looked for: in what a failed request leaves there may be its body."""
 _HURRY_SECONDS: Final = 2.0
 _GRACE_SECONDS: Final = 3
 _SWEEP_TICKS: Final = 5
@@ -73,7 +76,7 @@ def run(settings: Settings, limits: Limits | None = None, name: str = NAME) -> N
     Raises PortTakenError, before anything else, when the port cannot be listened on, and SettingsError."""
     listener = _listener(settings.http_host, settings.http_port)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second of what the producer says in one
-    limits = _allow_files(limits or Limits())
+    limits = allow_files(limits or Limits())
     app = create_gateway(options_of(settings, limits, name))
     config = uvicorn.Config(
         app,
@@ -95,6 +98,7 @@ def run(settings: Settings, limits: Limits | None = None, name: str = NAME) -> N
             f"the certificate {settings.tls_certificate} with the key {settings.tls_key} cannot be used ({error}): set "
             "YANGGUANG_TLS_CERTIFICATE and YANGGUANG_TLS_KEY to PEM files that belong together"
         ) from None
+    quieten_garbage_collector(_GARBAGE)
     loop = _Loop()
     loop.handshake_seconds = limits.head_seconds
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -123,7 +127,7 @@ def options_of(settings: Settings, limits: Limits, name: str = NAME) -> Options:
     )
 
 
-def _allow_files(limits: Limits) -> Limits:
+def allow_files(limits: Limits) -> Limits:
     """Lets the process open a file for each connection: 1024 are usual where nobody has said otherwise. The limits with
     as many connections as there can be."""
     wanted = limits.connections + _OTHER_FILES

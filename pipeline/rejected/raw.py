@@ -35,6 +35,8 @@ class RawBytes:
         self._consumer: Any = None
         self._waiting: dict[int, list[Any]] = {}
         """Records of each partition that were read and not yet looked at, the last one first."""
+        self._begins: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         """Connects. Raises KafkaError."""

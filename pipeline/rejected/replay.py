@@ -82,7 +82,7 @@ class Judge:
                 rejection = rejection or event
                 continue
             model = type(event.data)
-            accepted.append(Accepted(model.stream, getattr(event.data, model.entity).encode(), text))
+            accepted.append(Accepted(model.stream, getattr(event.data, model.key_field()).encode(), text))
         return Verdict(accepted, rejection)
 
     def _texts(self, row: RejectedRow, raw: bytes) -> Sequence[bytes] | Rejection:

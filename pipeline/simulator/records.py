@@ -23,11 +23,8 @@ from schemas.catalogue import EVENT_TYPES
 
 _WRAPPED: Final = '{"topic": ..., "key": ..., "value_base64": ...}'
 
-KEY_FIELDS: Final = {
-    kind: "camera_id" if kind == "yangguang.camera.finding.v1" else model.entity for kind, model in EVENT_TYPES.items()
-}
-"""The field of `data` that is the Kafka key, by event type: one entity's events stay in order. A finding goes with its
-camera, as the heartbeats do."""
+KEY_FIELDS: Final = {kind: model.key_field() for kind, model in EVENT_TYPES.items()}
+"""The field of `data` that is the Kafka key, by event type."""
 
 
 class Record(NamedTuple):

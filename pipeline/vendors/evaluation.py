@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipeline.vendors.devices import Devices
 from pipeline.vendors.failure import MappingError
 from pipeline.vendors.functions import digest, identity, json_inside, moment
-from pipeline.vendors.mapping import Mapped
+from pipeline.vendors.mapping import MappingFile
 
 _PATIENCE_MS: Final = (50, 250)
 """An evaluation takes a tenth of a millisecond. One that the machine held up for longer is tried once more."""
@@ -37,7 +37,7 @@ _WORDS: Final = {
 class _Call:
     """What the functions of a mapping know, and what they have said since the last message."""
 
-    def __init__(self, mapping: Mapped, devices: Devices) -> None:
+    def __init__(self, mapping: MappingFile, devices: Devices) -> None:
         self._mapping = mapping
         self._devices = devices
         self.failure: MappingError | None = None
@@ -87,7 +87,7 @@ class _Call:
         self.ignored = why if isinstance(why, str) and why in self._mapping.events else "the mapping does not say why"
 
 
-def functions_of(mapping: Mapped, devices: Devices) -> Mapping[str, Callable[..., Any]]:
+def functions_of(mapping: MappingFile, devices: Devices) -> Mapping[str, Callable[..., Any]]:
     """The functions that a mapping may call beside JSONata's own, by their names without the dollar."""
     return _Call(mapping, devices).functions()
 
@@ -95,7 +95,7 @@ def functions_of(mapping: Mapped, devices: Devices) -> Mapping[str, Callable[...
 class Evaluation:
     """Belongs to the thread that makes it: the library's expressions do."""
 
-    def __init__(self, name: str, mapping: Mapped, devices: Devices) -> None:
+    def __init__(self, name: str, mapping: MappingFile, devices: Devices) -> None:
         self._mapping = mapping
         self._bindings = {"vendor": name}
         self._call = _Call(mapping, devices)

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.configuration import SettingsError, VendorSettings
 from pipeline.settings import Settings
 from pipeline.vendors.devices import Devices, read_devices
-from pipeline.vendors.mapping import Mapped, read_mapping
+from pipeline.vendors.mapping import MappingFile, read_mapping
 from pipeline.vendors.vendor import Vendor
 
 _SHIPPED = "pipeline.vendors.shipped"
@@ -45,7 +45,7 @@ def shipped_text(name: str) -> str:
     return files(_SHIPPED).joinpath(name + _SUFFIX).read_text(encoding="utf-8")
 
 
-def load_mapping(reference: str, folder: Path, where: str) -> Mapped:
+def load_mapping(reference: str, folder: Path, where: str) -> MappingFile:
     """A mapping by its path, which ends in .toml, or by the name of a shipped one. Raises SettingsError.
 
     :param folder: where a relative path begins.

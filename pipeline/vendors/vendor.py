@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from pipeline.vendors.devices import Devices
 from pipeline.vendors.evaluation import Evaluation
 from pipeline.vendors.failure import MappingError
-from pipeline.vendors.mapping import Mapped
+from pipeline.vendors.mapping import MappingFile
 from pipeline.vendors.message import read_message
 from schemas.reject import Reason, Rejection
 
@@ -28,7 +28,7 @@ class Ignored(NamedTuple):
 class Vendor:
     """A vendor's mapping and the table of its devices. May be used by several threads."""
 
-    def __init__(self, name: str, mapping: Mapped, devices: Devices | None = None) -> None:
+    def __init__(self, name: str, mapping: MappingFile, devices: Devices | None = None) -> None:
         self.name = name
         self.mapping = mapping
         self.devices = devices or {}

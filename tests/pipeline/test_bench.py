@@ -27,6 +27,7 @@ from schemas.decode import Decoder
 from schemas.event import Event
 from schemas.seal import Order
 from sinks.clickhouse.client import Address, connect
+from streams.kafka_address import KafkaAddress
 
 ROOT = Path(__file__).resolve().parents[2]
 FACTS = {"events": 1000, "bytes_per_event": 420.0, "no_delay": "0 seconds were asked for"}
@@ -98,7 +99,7 @@ def test_without_a_delay_both_say_why() -> None:
 
 
 def test_a_task_reaches_the_measured_process_as_it_was_given() -> None:
-    task = Task(LOOP, "k:1", Address("h", 1, "u", "p"), "g", "home", "t", (3, 4), "d", "r")
+    task = Task(LOOP, KafkaAddress("k:1"), Address("h", 1, "u", "p"), "g", "home", "t", (3, 4), "d", "r")
     assert Task.from_json(task.to_json()) == task
 
 
@@ -116,7 +117,7 @@ def test_running_services_are_used_and_keep_nothing_of_the_measurement(
 ) -> None:
     address = running.clickhouse
     settings = Settings(
-        kafka=running.kafka,
+        kafka=running.kafka.servers,
         clickhouse=f"http://{address.host}:{address.port}",
         clickhouse_writer_password=address.password,
     )
@@ -128,7 +129,7 @@ def test_running_services_are_used_and_keep_nothing_of_the_measurement(
     client = connect(address, None)
     assert client.query("SELECT name FROM system.databases WHERE name LIKE 'yangguang_bench%'").result_rows == []
     client.close()
-    admin = KafkaAdminClient(bootstrap_servers=running.kafka)
+    admin = KafkaAdminClient(**running.kafka.for_kafka_python())
     assert [one for one in admin.list_topics() if one.startswith("yangguang.")] == []
     admin.close()
 

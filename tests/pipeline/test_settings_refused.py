@@ -123,6 +123,18 @@ RETENTION: Final = [
     ("[retention]\nrejected = '59m'", 2, "retention.rejected: should be from 1h to 30d"),
     ("retention = '30d'", 1, "retention: should be a table"),
 ]
+VENDOR: Final = [
+    ("[vendor.box]\ndevices = 'd.csv'", 1, "vendor.box.mapping: the key is missing: add it"),
+    ("[vendor.box]\nmapping = ''", 2, "vendor.box.mapping: should not be empty"),
+    ("[vendor.box]\nmapping = 3", 2, "vendor.box.mapping: should be text in quotes"),
+    ("[vendor.box]\nmapping = 'x'\ndevices = ['d.csv']", 3, "vendor.box.devices: should be text in quotes"),
+    ("[vendor.box]\nmapping = 'x'\ncolour = 'red'", 3, "vendor.box.colour: the key is not known: use devices, mapping"),
+    ("[vendor.Box]\nmapping = 'x'", 1, "vendor.Box: the name stands in the address /v1/vendors/NAME: write 1 to 64 of"),
+    ("[vendor.'a/b']\nmapping = 'x'", 1, 'vendor."a/b": the name stands in the address'),
+    ("[vendor.'..']\nmapping = 'x'", 1, 'vendor."..": the name stands in the address'),
+    ("vendor = 'box'", 1, "vendor: should be a table"),
+    ("vendor.box = 'box.toml'", 1, "vendor.box: should be a table"),
+]
 LISTS: Final = [
     # Several entries: the line is that of the one at fault.
     (
@@ -183,7 +195,7 @@ WRONG_SIDE: Final = [
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
-    [*GENERAL, *INDICATORS, *PARAMETERS, *SHOWN_ONLY, *RETENTION, *LISTS, *WRONG_SIDE],
+    [*GENERAL, *INDICATORS, *PARAMETERS, *SHOWN_ONLY, *RETENTION, *VENDOR, *LISTS, *WRONG_SIDE],
 )
 def test_a_wrong_key_or_value_is_refused_with_its_line_and_reason(text: str, line: int, words: str) -> None:
     message = refused(text)

@@ -7,9 +7,10 @@ from typing import Final
 import phonenumbers
 import pytest
 
+from schemas.camera import Finding
 from schemas.catalogue import EVENT_TYPES, MODELS
 from schemas.decode import Decoder
-from schemas.event import Event
+from schemas.event import Event, EventData
 from schemas.examples import example, examples
 from schemas.registry import license_warning
 from schemas.towns import TOWNS
@@ -70,3 +71,9 @@ def test_an_example_is_the_callers_own() -> None:
     example("yangguang.seal.order.v1")["data"].clear()
     examples()["yangguang.seal.order.v1"].clear()
     assert example("yangguang.seal.order.v1")["data"]["packages"] == 2
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_kafka_key_is_the_entity_and_of_a_finding_its_camera(model: type[EventData]) -> None:
+    assert model.key_field() in model.model_fields
+    assert model.key_field() == ("camera_id" if model is Finding else model.entity)

@@ -49,9 +49,10 @@ def test_no_column_holds_a_persons_name_or_phone(name: str, phone: str, place: t
     event["data"] |= {"name": "店"} if kind == OPERATOR else {}
     columns = columns_of(accepted(event))
     person = {one: columns.pop(f"{field}_{one}") for one in Masked._fields}
-    for value in person.values():
+    for part, value in person.items():
         assert name not in value
-        assert phone not in value
+        # three digits of a phone may stand in a token by chance
+        assert phone not in value or (part == "token" and len(phone) < 7)
     without = whole(kind, **{field: {}})
     without["data"] |= {"name": "店"} if kind == OPERATOR else {}
     assert _written(columns) == _written({k: v for k, v in columns_of(accepted(without)).items() if k in columns})

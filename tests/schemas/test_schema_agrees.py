@@ -3,7 +3,6 @@ for what the schemas say that they cannot say."""
 
 import json
 import re
-import unicodedata
 from typing import Any, Final
 
 import pytest
@@ -31,35 +30,13 @@ from tests.schemas.events import (
     whole,
 )
 from tests.schemas.strategies import events, mutated_events
-from tests.schemas.unsayable import sayable
+from tests.schemas.unsayable import looked_at, sayable
 
 SCHEMAS: Final = event_schemas()
 VALIDATORS: Final = {
     kind: Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
     for kind, schema in SCHEMAS.items()
 }
-WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
-VERBATIM: Final = {"extensions", "finding", "vendor_code"}
-
-
-def trimmed(value: Any) -> Any:
-    """As the decoder looks at a value of `data`."""
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", value).strip(WHITE_SPACE)
-    if isinstance(value, list):
-        return [trimmed(item) for item in value]
-    if isinstance(value, dict):
-        return {name: trimmed(item) for name, item in value.items()}
-    return value
-
-
-def looked_at(event: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(event.get("data"), dict):
-        return event
-    data = {name: value if name in VERBATIM else trimmed(value) for name, value in event["data"].items()}
-    return event | {"data": data}
 
 
 def holds(event: dict[str, Any]) -> bool:

@@ -1,10 +1,15 @@
-"""What JSON Schemas of events cannot say, so that only the decoder refuses it."""
+"""What JSON Schemas of events cannot say, so that only the decoder knows it."""
 
 import re
-from typing import Final
+import unicodedata
+from typing import Any, Final
 
 from schemas.reject import Reason, Rejection
 
+WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+VERBATIM: Final = {"extensions", "finding", "vendor_code"}
 UNSAYABLE: Final = (
     (Reason.FUTURE_TIME, ""),
     (Reason.TOO_LARGE, ""),
@@ -19,3 +24,21 @@ UNSAYABLE: Final = (
 
 def sayable(rejection: Rejection) -> bool:
     return not any(reason is rejection.reason and re.search(how, rejection.detail) for reason, how in UNSAYABLE)
+
+
+def trimmed(value: Any) -> Any:
+    """As the decoder looks at a value of `data`."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value).strip(WHITE_SPACE)
+    if isinstance(value, list):
+        return [trimmed(item) for item in value]
+    if isinstance(value, dict):
+        return {name: trimmed(item) for name, item in value.items()}
+    return value
+
+
+def looked_at(event: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(event.get("data"), dict):
+        return event
+    data = {name: value if name in VERBATIM else trimmed(value) for name, value in event["data"].items()}
+    return event | {"data": data}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.decode import Decoder
 from schemas.reject import Reason, Rejection
-from streams.rejects import Door, Headers, door_headers, from_record, headers
+from sinks.clickhouse.rejected import RejectedRow, settled
+from streams.rejects import Door, Headers, door_headers, from_record, headers, replay_headers
 from tests.schemas.events import LATEST
 from tests.schemas.strategies import any_bytes
 
@@ -73,3 +74,54 @@ def test_a_record_that_somebody_else_wrote_is_a_row_too() -> None:
     row = from_record(_delivered([]))
     assert (row.raw_partition, row.raw_offset) == (0, 77)
     from_record(_delivered([("partition", b"x"), ("offset", b""), ("time", b"now")]))
+    from_record(_delivered([("partition", b"99999999999"), ("raw_partition", b"-99999999999"), ("replayed_at", b"1")]))
+
+
+def _mark(row: RejectedRow, at: datetime) -> RejectedRow:
+    return from_record(replace(_delivered(replay_headers(row, at)), offset=99, value=b""))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        headers("yangguang.seal", 1, 5, Rejection(Reason.FUTURE_TIME, "/time: is ahead", "/村/1", "id", "type"), AT),
+        door_headers(Door("http", "acme", "acme-box"), Rejection(Reason.NOT_MAPPED, ": no field")),
+        door_headers(Door("mqtt", "acme"), Rejection(Reason.BAD_VALUE, "/data/packages: 太大", "/村/1")),
+    ],
+)
+def test_a_mark_makes_the_same_row_once_more_with_the_time_of_its_replay_and_the_place_of_its_bytes(
+    made: Headers,
+) -> None:
+    row = from_record(_delivered(made))
+    again = _mark(row, AT + timedelta(days=1))
+    assert again == row._replace(replayed_at=row_time(AT + timedelta(days=1)))
+    assert again.identity == row.identity
+    assert (again.raw_partition, again.raw_offset) == (0, 77)
+
+
+def row_time(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def test_a_time_of_replay_that_is_no_number_makes_no_mark() -> None:
+    made = [*headers("yangguang.seal", 1, 5, Rejection(Reason.TOO_LARGE, ": large"), AT), ("replayed_at", b"soon")]
+    row = from_record(_delivered(made))
+    assert (row.replayed_at, row.raw_offset) == (None, 77)
+
+
+ROW = from_record(_delivered(headers("yangguang.seal", 1, 5, Rejection(Reason.TOO_LARGE, ": large"), AT)))
+
+
+def test_of_one_list_an_identity_is_one_row_and_stays_replayed() -> None:
+    later = ROW._replace(raw_offset=80)
+    assert settled([ROW, _mark(ROW, AT), later], {}) == [later._replace(replayed_at=row_time(AT))]
+
+
+def test_a_rejection_that_is_read_again_stays_replayed() -> None:
+    assert settled([ROW], {ROW.identity: 7}) == [ROW._replace(replayed_at=7)]
+    assert settled([ROW._replace(offset=6)], {ROW.identity: 7}) == [ROW._replace(offset=6)]
+
+
+def test_of_two_replays_the_later_one_is_told() -> None:
+    marks = [_mark(ROW, AT + timedelta(days=1)), _mark(ROW, AT)]
+    assert [row.replayed_at for row in settled(marks, {ROW.identity: 7})] == [row_time(AT + timedelta(days=1))]

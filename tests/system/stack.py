@@ -59,7 +59,7 @@ class Stack:
         self.home = home
         self.logs = home / "logs"
         self.logs.mkdir(parents=True)
-        self.kafka_port, self.clickhouse_port = free_port(), free_port()
+        self.kafka_port, self.clickhouse_port, self.http_port = free_port(), free_port(), free_port()
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("YANGGUANG_")},
             "PYTHONPATH": str(ROOT),
@@ -68,6 +68,7 @@ class Stack:
             "YANGGUANG_HOME": str(home / "yangguang"),
             "YANGGUANG_KAFKA_PORT": str(self.kafka_port),
             "YANGGUANG_CLICKHOUSE_PORT": str(self.clickhouse_port),
+            "YANGGUANG_HTTP_PORT": str(self.http_port),
             "YANGGUANG_CLICKHOUSE_WRITER_PASSWORD": WRITER_PASSWORD,
             "YANGGUANG_CLOCK": clock,
             "YANGGUANG_PARTITIONS": str(partitions),
@@ -83,6 +84,8 @@ class Stack:
         project = [sys.executable, "-m", "pipeline"]
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         self.workers = [self._part(name, [*project, "worker", "--name", name]) for name in names]
+        self.gateway = self._part("gateway", [*project, "gateway"])
+        """Not started with the others."""
         self._migrate = [*project, "migrate"]
         self._consumer: KafkaConsumer | None = None
 
@@ -93,6 +96,11 @@ class Stack:
     def servers(self) -> str:
         """Kafka's bootstrap servers."""
         return f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def url(self) -> str:
+        """The gateway."""
+        return f"http://127.0.0.1:{self.http_port}"
 
     # starting and ending
 
@@ -112,7 +120,7 @@ class Stack:
         """Ends all parts, whatever their state."""
         if self._consumer is not None:
             self._consumer.close()
-        for part in (*self.workers, self.clickhouse, self.kafka):
+        for part in (self.gateway, *self.workers, self.clickhouse, self.kafka):
             if part.running:
                 part.end(signal.SIGKILL)
 

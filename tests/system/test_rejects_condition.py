@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from streams.kafka_address import KafkaAddress
+from streams.topics import Offsets
 from tests.system.parts import Part
 from tests.system.records import ORDER, SEAL, Record
 from tests.system.stack import Stack, wait_for
@@ -103,6 +105,13 @@ def test_a_storm_of_one_source_fires_for_it_alone_once_though_the_worker_is_kill
         published = [json.loads(one.value or b"{}") for one in stack.records("yangguang.alerts").values()]
         conditions = [one for one in published if one["kind"] == "condition"]
         assert {one["transition_id"] for one in conditions} == {row["transition_id"] for row in found}
+        read = Offsets(KafkaAddress(stack.servers), "yangguang-notify")
+        wait_for(
+            lambda: read.committed_now("yangguang.alerts")[0] == read.extents_now("yangguang.alerts")[0].end,
+            30,
+            "the notifier has read all of it",
+        )
+        read.close()
         assert stack.rows("SELECT * FROM alert_deliveries") == []
         assert "Traceback" not in notifier.text()
     finally:

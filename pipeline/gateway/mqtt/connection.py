@@ -117,7 +117,7 @@ class Connection:
 
     async def answer(self, answer: Answer) -> ReasonCode:
         """Returns what the broker says when it has the answer. Raises LostError."""
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has no types here
         properties.ContentType = answer.content_type
         properties.PayloadFormatIndicator = 1
         properties.MessageExpiryInterval = _ANSWER_KEPT_SECONDS
@@ -149,7 +149,7 @@ class Connection:
             client.username_pw_set(self._address.user, self._address.password or None)
         if self._address.tls is not None:
             client.tls_set_context(self._address.tls.context())
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no types here
         properties.SessionExpiryInterval = _FOR_EVER
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         client.connect_async(

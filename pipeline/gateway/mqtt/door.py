@@ -15,11 +15,12 @@ from pipeline.gateway.items import NotEventsError
 from pipeline.gateway.judge import Judged
 from pipeline.gateway.limits import Budget, BusyError, Lease, Limits
 from pipeline.gateway.mqtt.acknowledgements import Acknowledgements
-from pipeline.gateway.mqtt.connection import Answer, Connection, LostError
+from pipeline.gateway.mqtt.connection import Connection, LostError
 from pipeline.gateway.mqtt.packets import Received
+from pipeline.gateway.mqtt.reach import QUIET_SECONDS, Reach
 from pipeline.gateway.mqtt.reading import Unreadable, answer_to, door_of, message_of, too_large, without_events
 from pipeline.gateway.mqtt.room import Room
-from pipeline.gateway.mqtt.topics import sent_to
+from pipeline.gateway.mqtt.topics import answer_topic, sent_to, usual_answers
 from pipeline.gateway.problems import ProblemError
 from pipeline.gateway.producer import AwayError, UncertainError
 from pipeline.keys.ring import KeyRing
@@ -27,6 +28,8 @@ from pipeline.mqtt_settings import MqttAddress
 
 log: Final = logging.getLogger(__name__)
 
+_ROOM_SHARE: Final = 4
+"""Of what the gateway may hold: so much more is held of messages that nobody works on yet."""
 _BATCH_MESSAGES: Final = 500
 _BATCH_BYTES: Final = 64 * 1024
 """Of messages that are stored together. So small that their events, be they of two bytes each, fit into what the
@@ -34,7 +37,6 @@ gateway may hold."""
 _BACKOFF_FIRST_SECONDS: Final = 0.2
 _BACKOFF_MAX_SECONDS: Final = 3.0
 _STOP_SECONDS: Final = 0.7
-_SAY_SECONDS: Final = 60.0
 
 
 class MqttOptions(NamedTuple):
@@ -66,7 +68,7 @@ class MqttDoor:
         self._limits = limits
         self._budget = budget
         self._broker = str(options.address)
-        self._room = Room()
+        self._room = Room(limits.held_bytes // _ROOM_SHARE)
         self._connection = Connection(options.address, f"yangguang-{options.name}", self, self._room)
         self._acknowledgements = Acknowledgements(self._connection.acknowledge)
         self._queues: dict[str, deque[Received]] = {}
@@ -74,7 +76,7 @@ class MqttDoor:
         self._limited: set[str] = set()
         """Producers that are over their rate."""
         self._kafka_away = False
-        self._said_refused = float("-inf")
+        self._reach = Reach()
         self._ending = False
 
     def start(self) -> None:
@@ -156,6 +158,8 @@ class MqttDoor:
                     outcome = await self._intake.store(judged, lease)
                     break
             except (BusyError, AwayError, UncertainError) as error:
+                if isinstance(error, BusyError):
+                    batch = self._fewer(batch, producer)
                 self._say_away(error)
                 wait = delay * random.uniform(0.5, 1)
                 delay = min(delay * 2, _BACKOFF_MAX_SECONDS)
@@ -165,7 +169,7 @@ class MqttDoor:
                 return
             if due:
                 self._hold_back(producer, batch)
-            await asyncio.sleep(wait)
+            await asyncio.sleep(min(wait, _BACKOFF_MAX_SECONDS))  # its keys may have another rate by then
         else:
             return
         self._limited.discard(producer)
@@ -185,6 +189,12 @@ class MqttDoor:
                     message = without_events(received, error)
         refused = self._intake.refuse(received.payload, message.rejection, door_of(received), lease)
         return Read(received, [refused], message)
+
+    def _fewer(self, batch: list[Received], producer: str) -> list[Received]:
+        """The first half; the rest has its turn later."""
+        half = (len(batch) + 1) // 2
+        self._queues[producer].extendleft(reversed(batch[half:]))
+        return batch[:half]
 
     def _charge(self, callers: list[Caller], due: int) -> tuple[int, float]:
         """Counts events against the producer's rate, as many as it has room for: how many are still due, and after how
@@ -216,8 +226,7 @@ class MqttDoor:
         answers = []
         for read, (begin, end) in zip(reads, pairwise(ends), strict=True):
             part = Outcome(outcome.judged[begin:end], outcome.stored[begin:end])
-            answer = answer_to(read.received, read.unreadable, part, self._connection.answer_bytes)
-            answers.append(self._answered(answer))
+            answers.append(self._answered(read, part))
         told = await asyncio.gather(*answers)
         for read, one in zip(reads, told, strict=True):
             if one:
@@ -225,25 +234,38 @@ class MqttDoor:
             else:
                 self._drop(read.received)
 
-    async def _answered(self, answer: Answer | None) -> bool:
-        """Whether the broker has the answer, or none is needed; a lost one is given again, when its message comes
-        again."""
+    async def _answered(self, read: Read, outcome: Outcome) -> bool:
+        """Whether the broker has the answer, or there is none; one that was lost is given again, with its message."""
+        received, now = read.received, time.monotonic()
+        producer = sent_to(received.topic).producer
+        topic = self._reach.place(answer_topic(received.response_topic, producer), usual_answers(producer), now)
+        if topic is None:
+            return True
+        answer = answer_to(received, topic, read.unreadable, outcome, self._connection.answer_bytes)
         if answer is None:
             return True
         try:
             reason = await self._connection.answer(answer)
         except LostError:
+            if self._reach.lost(topic, now):
+                self._say_refused(topic, "the connection is lost each time")
             return False
-        now = time.monotonic()
-        if reason.is_failure and now - self._said_refused > _SAY_SECONDS:
-            self._said_refused = now
-            log.warning(
-                "MQTT broker %s refuses an answer on %r (%s): let the gateway's user write there",
-                self._broker,
-                answer.topic[:200],
-                reason,
-            )
+        if reason.is_failure:
+            self._reach.refused(topic, now)
+            self._say_refused(topic, str(reason))
+        else:
+            self._reach.taken(topic)
         return True
+
+    def _say_refused(self, topic: str, why: str) -> None:
+        log.error(
+            "MQTT broker %s does not take an answer on %r (%s): none goes there or to the like of it for %.0f s; let "
+            "the gateway's user write there",
+            self._broker,
+            topic[:200],
+            why,
+            QUIET_SECONDS,
+        )
 
     def _present(self, messages: "list[Received] | deque[Received]") -> list[Received]:
         """Those that can still be acknowledged, or need not be."""

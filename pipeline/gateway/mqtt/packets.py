@@ -40,7 +40,8 @@ class Received(NamedTuple):
 
 
 def read_publish(head: int, packet: bytes | bytearray) -> Received:
-    """The message in a packet. Text that is not UTF-8 gets replacement characters: the broker should not have let it in.
+    """The message in a packet. Text that is not UTF-8, which the broker should have turned away, gets replacement
+    characters.
 
     :param head: the first byte of the fixed header.
     :param packet: all after the fixed header.

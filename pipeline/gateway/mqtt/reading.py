@@ -11,7 +11,7 @@ from pipeline.gateway.intake import Message, Outcome, TooManyError
 from pipeline.gateway.items import BLANK, MEDIA_TYPES, Form, NotEventsError, form_of
 from pipeline.gateway.mqtt.connection import Answer
 from pipeline.gateway.mqtt.packets import Received
-from pipeline.gateway.mqtt.topics import ROOT, answer_topic, sent_to
+from pipeline.gateway.mqtt.topics import ROOT, sent_to
 from pipeline.gateway.problems import PROBLEM_JSON, problem
 from pipeline.keys.key import SHORT_STREAMS, Grant
 from schemas.reject import Reason, Rejection
@@ -49,13 +49,8 @@ def message_of(received: Received, grants: list[Grant]) -> Message | Unreadable:
         received.payload, form or Form.ONE, door_of(received), grants, content_type, attributes, sent.stream
     )
     if sent.stream is None:
-        known = ", ".join(SHORT_STREAMS)
-        return Unreadable(
-            HTTPStatus.NOT_FOUND,
-            Rejection(
-                Reason.WRONG_TOPIC, f": the topic names no stream: use {ROOT}/STREAM/PRODUCER with one of {known}"
-            ),
-        )
+        advice = f"use {ROOT}/STREAM/PRODUCER with one of {', '.join(SHORT_STREAMS)}"
+        return Unreadable(HTTPStatus.NOT_FOUND, Rejection(Reason.WRONG_TOPIC, f": the topic names no stream: {advice}"))
     if form is None:
         return Unreadable(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -88,12 +83,13 @@ def without_events(received: Received, error: NotEventsError | TooManyError) -> 
     return Unreadable(HTTPStatus.BAD_REQUEST, Rejection(reason, f": {error}"))
 
 
-def answer_to(received: Received, unreadable: Unreadable | None, outcome: Outcome, greatest: int) -> Answer | None:
-    """What is told about a message: always what was refused of it, and that all is accepted where it asked for an answer.
+def answer_to(
+    received: Received, topic: str, unreadable: Unreadable | None, outcome: Outcome, greatest: int
+) -> Answer | None:
+    """What is told about a message: what was refused of it, and where it asked for an answer, that all is accepted.
 
     :param greatest: the most bytes that the answer may have as a packet; what does not fit is left out at the end.
     """
-    topic = answer_topic(received.response_topic, sent_to(received.topic).producer)
     correlation = received.correlation
     if unreadable is not None:
         body = bytes(problem(unreadable.status, unreadable.rejection.detail.removeprefix(": ")).body)

@@ -1,9 +1,6 @@
 """How much of what the broker sends is held in memory: the reading of the network stops while there is no room."""
 
 import threading
-from typing import Final
-
-ROOM_BYTES: Final = 16 << 20
 
 
 class Room:
@@ -13,7 +10,7 @@ class Room:
     too, which MQTT itself does not limit. If that lasts so long that the broker gives the connection up, it delivers
     again on the next what was not acknowledged."""
 
-    def __init__(self, limit: int = ROOM_BYTES) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held = 0
         self._closed = False

@@ -38,12 +38,17 @@ def sent_to(topic: str) -> Sent:
     return Sent(word, producer)
 
 
+def usual_answers(producer: str) -> str:
+    """Where a producer is answered that does not say where."""
+    return f"{ROOT}/{ANSWERS}/{producer}"
+
+
 def answer_topic(wanted: str, producer: str) -> str:
     """Where a message of the producer is answered: on the response topic that it wanted, where that is fit for it.
 
     Under our own root only the producer's answers are: an event's topic would make a loop of answers to answers, and
     another producer's could be told that its events were taken."""
-    usual = f"{ROOT}/{ANSWERS}/{producer}"
+    usual = usual_answers(producer)
     ours = wanted.split("/", 1)[0] == _OURS
     if not wanted or not wanted.isprintable() or wanted.startswith("$") or "+" in wanted or "#" in wanted:
         return usual

@@ -21,7 +21,7 @@ class AcceptedEvent(BaseModel):
 
 
 def _no_default(schema: JsonDict) -> None:
-    del schema["default"]  # where there is no id the answer has none
+    del schema["default"]  # where there is no value the answer has no such field
 
 
 class RefusedEvent(BaseModel):
@@ -44,6 +44,16 @@ class Outcome(BaseModel):
     accepted: Annotated[int, Field(ge=0)] = Field(description="Number of events that are accepted and durable")
     rejected: Annotated[int, Field(ge=0)] = Field(description="Number of events that are refused")
     results: list[AcceptedEvent | RefusedEvent] = Field(description="One entry an event, in the order of the request")
+
+
+class MqttOutcome(Outcome):
+    """What became of each event of a message."""
+
+    left_out: Annotated[int, Field(ge=1)] = Field(
+        1,
+        description="Number of results for which the broker's packet has no room, accepted ones first; absent for none",
+        json_schema_extra=_no_default,
+    )
 
 
 class Problem(BaseModel):

@@ -16,9 +16,9 @@ _ABOUT: Final = f"""不经 HTTP、直接用 Kafka 或 MQTT 推送事件的说明
 
 How to push events straight to Kafka or MQTT. The operations are yangguang's own: what it receives a producer sends.
 
-An event is one CloudEvents 1.0 event in structured JSON mode, at most {MAX_BYTES} bytes of UTF-8; binary mode is for \
-HTTP alone. It is known by `type`, `source` and `id`, and counts once, however often it is sent. Strings of `data` are \
-trimmed and brought to Unicode NFC before the rules of the schemas are looked at.
+An event is one CloudEvents 1.0 event in structured JSON mode, at most {MAX_BYTES} bytes of UTF-8. It is known by \
+`type`, `source` and `id`, and counts once, however often it is sent. Strings of `data` are trimmed and brought to \
+Unicode NFC before the rules of the schemas are looked at.
 
 What cannot be accepted is kept in `{REJECTED_TOPIC}` and shown in view `rejected`. Over MQTT an answer says it at once.
 """

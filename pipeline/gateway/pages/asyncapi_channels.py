@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from pipeline.gateway.pages.asyncapi_messages import MESSAGES, MQTT_ANSWERS, MQTT_BINDING, MQTT_ROOT, short, types_of
+from pipeline.gateway.mqtt.topics import ROOT
+from pipeline.gateway.pages.asyncapi_messages import MESSAGES, MQTT_ANSWERS, MQTT_BINDING, short, types_of
 from schemas.catalogue import REJECTED_TOPIC, STREAMS
 from streams.topics import REJECTED_KEPT, wanted_topics
 
@@ -10,7 +11,7 @@ Channels = dict[str, Any]
 
 KAFKA_WORDS: Final = (
     "The key is the entity's id, so that events of one entity stay in order; another key or none is accepted all the "
-    "same. Wait for `acks=all`."
+    "same. Wait for `acks=all`. CloudEvents binary mode is refused."
 )
 REJECTED_WORDS: Final = (
     "Not for producers: yangguang alone writes here, and only who looks after refused events may read. The bytes are "
@@ -18,12 +19,13 @@ REJECTED_WORDS: Final = (
     "生产方不得写入或读取。"
 )
 MQTT_WORDS: Final = (
-    "MQTT 5, QoS 1, not retained. The broker's acknowledgement says that the broker has the message; the answer says "
-    "that Kafka has its events, or why not."
+    "MQTT 5, QoS 1, not retained. The broker's acknowledgement says that the broker has the message; it keeps it until "
+    "Kafka has its events. One event, a list or one a line, as the Content Type says; in CloudEvents binary mode the "
+    "attributes are user properties."
 )
 ANSWER_WORDS: Final = (
-    "What became of each event of a message, with the message's correlation data. A message that names another "
-    "response topic is answered there."
+    "What is refused of a message, and why, with its correlation data. A message that names a response topic (this "
+    "one, one below it, or one outside of `yangguang/`) is answered there, also when all of it is accepted."
 )
 _ANSWERS: Final = "mqtt-answers"
 _ACKNOWLEDGED: Final = {"mqtt": {"qos": 1, "retain": False, **MQTT_BINDING}}
@@ -47,7 +49,7 @@ def channels() -> Channels:
         "description": ANSWER_WORDS,
         "servers": _on("mqtt", "mqtt-secure"),
         "parameters": _producer(),
-        "messages": {"outcome": {"$ref": f"{MESSAGES}outcome"}},
+        "messages": {name: {"$ref": MESSAGES + name} for name in ("outcome", "problem")},
     }
     return found
 
@@ -81,7 +83,7 @@ def _topic(name: str) -> dict[str, Any]:
 def _mqtt(stream: str) -> dict[str, Any]:
     events = {model.type: {"$ref": MESSAGES + model.type} for model in types_of(stream)}
     return {
-        "address": f"{MQTT_ROOT}/{short(stream)}/{{producer}}",
+        "address": f"{ROOT}/{short(stream)}/{{producer}}",
         "title": f"MQTT: {short(stream)}",
         "description": MQTT_WORDS,
         "servers": _on("mqtt", "mqtt-secure"),
@@ -106,11 +108,11 @@ def operations() -> dict[str, Any]:
             "bindings": _ACKNOWLEDGED,
             "reply": {
                 "channel": {"$ref": f"#/channels/{_ANSWERS}"},
-                "messages": [{"$ref": f"#/channels/{_ANSWERS}/messages/outcome"}],
+                "messages": [{"$ref": f"#/channels/{_ANSWERS}/messages/{name}"} for name in ("outcome", "problem")],
             },
         }
     found["send-rejected-by-kafka"] = _sending("Keep what is refused", "kafka-rejected", "rejected")
-    found["send-answers-by-mqtt"] = _sending("Answer", _ANSWERS, "outcome") | {"bindings": _ACKNOWLEDGED}
+    found["send-answers-by-mqtt"] = _sending("Answer", _ANSWERS, "outcome", "problem") | {"bindings": _ACKNOWLEDGED}
     return found
 
 
@@ -125,10 +127,10 @@ def _receiving(protocol: str, stream: str, names: list[str]) -> dict[str, Any]:
     }
 
 
-def _sending(title: str, channel: str, name: str) -> dict[str, Any]:
+def _sending(title: str, channel: str, *names: str) -> dict[str, Any]:
     return {
         "action": "send",
         "title": title,
         "channel": {"$ref": f"#/channels/{channel}"},
-        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"}],
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names],
     }

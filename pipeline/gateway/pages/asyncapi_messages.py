@@ -1,8 +1,11 @@
 """Messages on Kafka and MQTT as AsyncAPI describes them: one an event type, lists for MQTT, and what comes back."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
-from pipeline.gateway.pages.answers import Outcome
+from pipeline.gateway.mqtt.topics import answer_topic
+from pipeline.gateway.pages.answers import MqttOutcome, Problem
+from pipeline.gateway.problems import PROBLEM_JSON
 from schemas.catalogue import MODELS, STREAMS
 from schemas.event import EventData
 from schemas.examples import example
@@ -11,8 +14,7 @@ from schemas.reject import Reason, Rejection
 from streams.rejects import Door, door_headers
 
 MESSAGES: Final = "#/components/messages/"
-MQTT_ROOT: Final = "yangguang/v1"
-MQTT_ANSWERS: Final = f"{MQTT_ROOT}/answers/{{producer}}"
+MQTT_ANSWERS: Final = answer_topic("", "{producer}")
 MQTT_BINDING: Final = {"bindingVersion": "0.2.0"}
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -38,7 +40,7 @@ def schemas() -> dict[str, Any]:
         }
         for stream in STREAMS
     }
-    return parts(_SCHEMAS, Outcome) | lists
+    return parts(_SCHEMAS, MqttOutcome, Problem) | lists
 
 
 def _list_part(stream: str) -> str:
@@ -51,12 +53,13 @@ def messages() -> dict[str, Any]:
         **{model.type: _event(model) for model in MODELS},
         **{f"{short(stream)}.list": _list(stream) for stream in STREAMS},
         "outcome": _outcome(),
+        "problem": _problem(),
         "rejected": _rejected(),
     }
 
 
 def _event(model: type[EventData]) -> dict[str, Any]:
-    key = model.model_json_schema()["properties"][model.entity]
+    key = model.model_json_schema()["properties"][model.key_field()]
     shown = example(model.type)
     return {
         "name": model.type,
@@ -65,7 +68,7 @@ def _event(model: type[EventData]) -> dict[str, Any]:
         "contentType": "application/cloudevents+json",
         "payload": {"$ref": _SCHEMAS + envelope_part(model.type)},
         "bindings": {
-            "kafka": {"key": key | {"description": f"The event's `{model.entity}`"}, "bindingVersion": "0.5.0"},
+            "kafka": {"key": key | {"description": f"The event's `{model.key_field()}`"}, "bindingVersion": "0.5.0"},
             "mqtt": _by_mqtt("application/cloudevents+json"),
         },
         "examples": [{"name": "example", "summary": f"{model.type} {shown['id']}", "payload": shown}],
@@ -106,9 +109,27 @@ def _outcome() -> dict[str, Any]:
         "title": "Outcome",
         "summary": "What became of each event of a message, as over HTTP",
         "contentType": "application/json",
-        "payload": {"$ref": f"{_SCHEMAS}Outcome"},
+        "payload": {"$ref": f"{_SCHEMAS}MqttOutcome"},
         "bindings": {"mqtt": {"contentType": "application/json", "payloadFormatIndicator": 1, **MQTT_BINDING}},
         "examples": [{"name": "refused", "payload": {"accepted": 0, "rejected": 1, "results": [refused]}}],
+    }
+
+
+def _problem() -> dict[str, Any]:
+    told = {
+        "type": "about:blank",
+        "title": HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase,
+        "status": HTTPStatus.UNSUPPORTED_MEDIA_TYPE.value,
+        "detail": "the content type is not read: send UTF-8 as one of application/json, application/cloudevents+json",
+    }
+    return {
+        "name": "problem",
+        "title": "Problem",
+        "summary": "Why a message is refused as a whole, as over HTTP",
+        "contentType": PROBLEM_JSON,
+        "payload": {"$ref": f"{_SCHEMAS}Problem"},
+        "bindings": {"mqtt": {"contentType": PROBLEM_JSON, "payloadFormatIndicator": 1, **MQTT_BINDING}},
+        "examples": [{"name": "example", "payload": told}],
     }
 
 

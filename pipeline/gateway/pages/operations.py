@@ -99,7 +99,7 @@ def operations(limits: Limits) -> dict[tuple[str, str], Operation]:
             "description": _sending(limits),
             "security": _pushing(),
             "requestBody": event_body(),
-            "responses": {**outcomes(), **problems(400, 401, 403, 408, 413, 415, 429, 503)},
+            "responses": {**outcomes(), **problems(400, 401, 408, 413, 415, 429, 503)},
         },
         ("post", "/v1/vendors/{name}"): {
             "tags": [_EVENTS],
@@ -109,19 +109,20 @@ def operations(limits: Limits) -> dict[tuple[str, str], Operation]:
             "security": _pushing(),
             "parameters": [parameters.in_path("name", "The vendor's name in `yangguang.toml`", {"type": "string"})],
             "requestBody": vendor_body(),
-            "responses": {**outcomes(), **problems(400, 401, 403, 404, 408, 413, 415, 429, 503)},
+            "responses": {**outcomes(), **problems(400, 401, 404, 408, 413, 415, 429, 503)},
         },
         ("get", "/v1/rejected"): {
             "tags": [_REFUSED],
             "operationId": "getRejected",
             "summary": "A producer's own refused events · 本方被拒事件",
             "description": "What was pushed with the producer's API keys and refused, and what came by Kafka directly "
-            "under one of its sources, the newest first: why and where, never the bytes.",
+            "under one of its sources, the newest first: why and where, never the bytes. With `Accept: text/csv` or "
+            "`application/x-ndjson` as a file.",
             "security": _asking(),
             "parameters": parameters.rejected_filters(),
             "responses": {
-                "200": json_response("The refused events.", _rows("rejected", "RejectedRow")),
-                **problems(400, 401, 403, 503),
+                "200": _rejected(),
+                **problems(400, 401, 503),
             },
         },
         ("get", "/v1/rates"): {
@@ -196,6 +197,14 @@ def _pushing() -> list[dict[str, list[str]]]:
 def _rows(name: str, row: str) -> dict[str, Any]:
     rows = {"type": "array", "items": {"$ref": SCHEMAS + row}}
     return {"type": "object", "properties": {name: rows}, "required": [name]}
+
+
+def _rejected() -> dict[str, Any]:
+    made = json_response("The refused events.", _rows("rejected", "RejectedRow"))
+    files = {"text/csv": "One a line, after the names of the columns (RFC 4180)", "application/x-ndjson": "One a line"}
+    for media_type, text in files.items():
+        made["content"][media_type] = {"schema": {"type": "string", "description": text}}
+    return made
 
 
 def _schemas_by_type() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from pipeline.gateway.own import LIMIT, LIMIT_MAX
 from schemas.indicators import CATALOGUE
 from schemas.reject import Reason
 
@@ -55,11 +56,11 @@ def rejected_filters() -> list[Parameter]:
 
     moment = {"type": "string", "format": "date-time"}
     return [
-        one("since", "Refused at or after this time, with an offset", moment),
-        one("until", "Refused before this time, with an offset", moment),
-        _filter("reason", "Why", *Reason),
+        one("since", "Refused at or after this time, which has an offset", moment),
+        one("until", "Refused before this time, which has an offset", moment),
+        one("reason", "Why; any of several", {"type": "array", "items": {"type": "string", "enum": list(Reason)}}),
         _filter("type", "Type of the event"),
-        one("limit", "At most so many", {"type": "integer", "minimum": 1, "default": 100}),
+        one("limit", "At most so many", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT}),
     ]
 
 

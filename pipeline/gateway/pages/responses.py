@@ -47,11 +47,6 @@ _PROBLEMS: Final[dict[HTTPStatus, tuple[str, str, dict[str, Any]]]] = {
         "the request has no API key: send `Authorization: Bearer KEY` with a key that `yangguang keys create` made",
         {"WWW-Authenticate": {"$ref": "#/components/headers/WWWAuthenticate"}},
     ),
-    HTTPStatus.FORBIDDEN: (
-        "The API key is good, but not for this.",
-        "the API key is not for this: ask for one that is",
-        {},
-    ),
     HTTPStatus.NOT_FOUND: (
         "There is nothing of that name.",
         "there is nothing of that name: use one of those that the answer names",

@@ -32,7 +32,7 @@ DEFAULT_LIMITS = Limits()
 _START = """
 from pipeline.gateway import Limits, run
 from pipeline.settings import load_settings
-run(load_settings(), {limits!r})
+run(load_settings(), {limits!r}, {name!r})
 """
 
 
@@ -123,7 +123,15 @@ class Tape:
 class Gateway:
     """The gateway as a process; `log` is its stderr."""
 
-    def __init__(self, home: Path, kafka: str, clickhouse: int, limits: Limits = DEFAULT_LIMITS, **more: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        kafka: str,
+        clickhouse: int,
+        limits: Limits = DEFAULT_LIMITS,
+        name: str = "gateway",
+        **more: str,
+    ) -> None:
         self.port = free_port()
         self.url = f"{'https' if 'tls_certificate' in more else 'http'}://127.0.0.1:{self.port}"
         self.trusted = ssl.create_default_context()
@@ -138,7 +146,7 @@ class Gateway:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                dying_with_this_process([sys.executable, "-c", _START.format(limits=limits)]),
+                dying_with_this_process([sys.executable, "-c", _START.format(limits=limits, name=name)]),
                 cwd=ROOT,
                 env={**os.environ, **settings},
                 stderr=log,

@@ -8,9 +8,15 @@ from typing import Any, Final
 
 import pytest
 
+from pipeline.gateway.intake import Outcome
+from pipeline.gateway.judge import refused
+from pipeline.gateway.mqtt.packets import Received
+from pipeline.gateway.mqtt.reading import Unreadable, answer_to, door_of, message_of
 from pipeline.gateway.pages import asyncapi
+from pipeline.gateway.records import Stored
 from schemas.catalogue import EVENT_TYPES, MODELS, REJECTED_TOPIC, STREAMS
 from schemas.examples import example
+from schemas.reject import Reason, Rejection
 from streams.topics import wanted_topics
 from tests.pipeline.gateway.documents import errors, references, resolved
 
@@ -56,7 +62,7 @@ def test_every_stream_has_its_kafka_topic_with_the_keys_of_its_types() -> None:
     for model in MODELS:
         message = resolved(by_address[model.stream]["messages"][model.type], DOCUMENT)
         key = message["bindings"]["kafka"]["key"]
-        assert errors(key, example(model.type)["data"][model.entity], DOCUMENT) == []
+        assert errors(key, example(model.type)["data"][model.key_field()], DOCUMENT) == []
         assert errors(key, "not an id", DOCUMENT) != []
     for topic in wanted_topics(1, 1):
         if topic.name in by_address:
@@ -93,6 +99,26 @@ def test_every_example_of_a_message_holds_the_schema_of_its_payload(name: str) -
     for one in message.get("examples", []):
         assert errors(message["payload"], one["payload"], DOCUMENT) == []
     assert message.get("examples") or name == "rejected"
+
+
+def test_what_is_answered_over_mqtt_holds_its_schema() -> None:
+    received = Received("yangguang/v1/seal/box-7", b"", 1, content_type="text/csv")
+    unreadable = message_of(received, [])
+    assert isinstance(unreadable, Unreadable)
+    told = answer_to(received, unreadable, Outcome([], []), 1000)
+    assert told is not None
+    assert told.content_type == MESSAGES["problem"]["contentType"]
+    assert errors(MESSAGES["problem"]["payload"], json.loads(told.payload), DOCUMENT) == []
+    door = door_of(received)
+    judged = [refused(b"{}", Rejection(Reason.NOT_CLOUDEVENT, "/id: Field required"), door)] * 50
+    for greatest in (100_000, 1000):
+        told = answer_to(received, None, Outcome(judged, [Stored(0, 0)] * 50), greatest)
+        assert told is not None
+        body = json.loads(told.payload)
+        assert ("left_out" in body) is (greatest == 1000)
+        assert told.content_type == MESSAGES["outcome"]["contentType"]
+        assert errors(MESSAGES["outcome"]["payload"], body, DOCUMENT) == []
+        assert body.keys() <= DOCUMENT["components"]["schemas"]["MqttOutcome"]["properties"].keys()
 
 
 def test_every_event_type_has_a_message_with_its_example() -> None:

@@ -28,7 +28,7 @@ from sinks.clickhouse.client import Address
 from streams.kafka_address import KafkaAddress
 from tests.pipeline.gateway.documents import OPENAPI, an_app, contents, errors, every_operation, references, resolved
 from tests.pipeline.gateway.samples import order
-from tests.schemas.unsayable import sayable
+from tests.schemas.unsayable import looked_at, sayable
 
 POST_EVENTS: Final = OPENAPI["paths"]["/v1/events"]["post"]
 ANY_YEAR: Final = datetime(2300, 1, 1, tzinfo=UTC)
@@ -157,7 +157,7 @@ def test_events_that_are_generated_from_the_document_are_accepted_but_for_what_s
             outcome = Decoder(None).decode(json.dumps(one).encode(), ANY_YEAR)
             if isinstance(outcome, Event):
                 accepted.append(outcome)
-            elif sayable(outcome):
+            elif sayable(outcome) and looked_at(one) == one:
                 refusals[outcome.detail] += 1
 
     collect()
@@ -206,7 +206,7 @@ def test_the_running_gateway_answers_as_described(http: httpx.Client) -> None:
     assert other.headers["accept"] == ", ".join(MEDIA_TYPES)
 
 
-@pytest.mark.parametrize("path", ["/v1/rates", "/v1/alerts", "/v1/schemas", "/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/v1/rejected", "/v1/rates", "/v1/alerts", "/v1/schemas", "/healthz", "/readyz"])
 def test_what_the_running_gateway_shows_holds_its_schema(http: httpx.Client, path: str) -> None:
     answer = http.get(path)
     assert answer.status_code == 200
@@ -222,6 +222,23 @@ def test_the_filters_that_are_described_are_those_that_the_running_gateway_knows
     answer = http.get(path, params={"none": "x"})
     problem_of(answer, operation)
     assert answer.json()["detail"].endswith(f"use {', '.join(named)}")
+
+
+def test_the_filters_of_refused_events_are_those_that_the_running_gateway_knows(http: httpx.Client) -> None:
+    operation = OPENAPI["paths"]["/v1/rejected"]["get"]
+    schemas = {one["name"]: one["schema"] for one in operation["parameters"]}
+    unknown = http.get("/v1/rejected", params={"none": "x"})
+    problem_of(unknown, operation)
+    assert unknown.json()["detail"].endswith(f"use {', '.join(schemas)}")
+    fit = [("reason", one) for one in schemas["reason"]["items"]["enum"]]
+    fit += [("type", "x"), ("since", "2026-11-23T12:00:00+08:00"), ("limit", str(schemas["limit"]["maximum"]))]
+    assert http.get("/v1/rejected", params=fit).status_code == 200
+    for name, value in (("reason", "x"), ("since", "2026-11-23"), ("limit", str(schemas["limit"]["maximum"] + 1))):
+        assert errors(schemas[name], [value] if name == "reason" else value) != []
+        problem_of(http.get("/v1/rejected", params={name: value}), operation)
+    for media_type in operation["responses"]["200"]["content"]:
+        answer = http.get("/v1/rejected", headers={"Accept": media_type})
+        assert answer.headers["content-type"].partition(";")[0] == media_type
 
 
 def test_binary_mode_works_as_the_document_shows_it(http: httpx.Client) -> None:
