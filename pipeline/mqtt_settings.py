@@ -38,6 +38,7 @@ class MqttSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     mqtt: Text = None
+    mqtt_shared: bool = False
     mqtt_user: Text = None
     mqtt_password: Secret = None
     mqtt_password_file: File = None
@@ -48,8 +49,8 @@ class MqttSettings(BaseSettings):
     @property
     def mqtt_address(self) -> MqttAddress | None:
         """The broker; None where none is named. Raises SettingsError where the variables do not fit together."""
-        names = [name for name in MqttSettings.model_fields if name != "mqtt" and getattr(self, name) is not None]
-        given = [f"{PREFIX}{name.upper()}" for name in names]
+        names = [name for name in MqttSettings.model_fields if name not in ("mqtt", "mqtt_shared")]
+        given = [f"{PREFIX}{name.upper()}" for name in names if getattr(self, name) is not None]
         if self.mqtt is None:
             if given:
                 raise SettingsError(f"{given[0]} is set, but YANGGUANG_MQTT is not: name your broker, or unset it")

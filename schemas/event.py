@@ -22,8 +22,8 @@ class EventData(Model):
 
     The class variables say where the event lives: `type` of the CloudEvent, `stream` (the Kafka topic), `table` (the
     ClickHouse view of its current records), `entity` (the field that the record belongs to), `keyed_by` (the field that
-    is the Kafka key; None where it is the entity) and `minute` (the time that never changes for an entity and by whose minute its rows are kept and recomputed; None where
-    they are kept and recomputed by entity)."""
+    is the Kafka key; None where it is the entity) and `minute` (the time that never changes for an entity and by whose
+    minute its rows are kept and recomputed; None where they are kept and recomputed by entity)."""
 
     type: ClassVar[str]
     stream: ClassVar[str]

@@ -136,9 +136,10 @@ def test_the_table_of_the_file_has_every_key() -> None:
     def keys(model: Any) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
-    expected = keys(Configuration) - {"indicator", "retention", "channel", "vendor"}
+    expected = keys(Configuration) - {"indicator", "rejects", "retention", "channel", "vendor"}
     expected |= {f"indicator.CODE.{key}" for key in keys(IndicatorSettings) | {"PARAMETER"}}
-    expected |= {f"retention.{key}" for key in keys(Configuration.model_fields["retention"].annotation)}
+    for table in ("rejects", "retention"):
+        expected |= {f"{table}.{key}" for key in keys(Configuration.model_fields[table].annotation)}
     expected |= {f"channel.NAME.{key}" for key in keys(ChannelSettings)}
     expected |= {f"vendor.NAME.{key}" for key in keys(VendorSettings)}
     assert shown.keys() == expected

@@ -70,6 +70,8 @@ class Handed:
         self.error: KafkaError | None = None
         """The first record's that has one."""
         self._missing = count
+        if not count:
+            self.answered.set_result(None)
 
     def answer(self, index: int, error: KafkaError | None, message: Message) -> None:
         """The library's answer for one record."""

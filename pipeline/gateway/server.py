@@ -123,7 +123,7 @@ def options_of(settings: Settings, limits: Limits, name: str = NAME) -> Options:
         Access(required, settings.on_loopback, settings.signing_master),
         load_vendors(settings),
         limits,
-        None if mqtt is None else MqttOptions(mqtt, name),
+        None if mqtt is None else MqttOptions(mqtt, name, settings.mqtt_shared),
     )
 
 

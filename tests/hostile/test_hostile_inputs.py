@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 
 import httpx
@@ -15,50 +14,17 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.keys.key import signing_secret
 from tests.hostile.ledger import Ledger
 from tests.hostile.machine import Machine, batches
 from tests.hostile.memory import MEMORY_MAX, MIB, Memory
 from tests.hostile.requests import Keys
-from tests.hostile.vendors import CONFIGURATION, DEVICES
-from tests.pipeline.embedded_clickhouse import Server
 from tests.pipeline.gateway.samples import text
-from tests.pipeline.gateway.stack import BEARER, KEY, Broker, Gateway, give_key
+from tests.pipeline.gateway.stack import BEARER, Broker, Gateway
 
 INPUTS = int(os.environ.get("HOSTILE_INPUTS", "4000"))
 FIRST = int(os.environ.get("HOSTILE_FIRST", "0"))
 SEED = os.environ.get("HOSTILE_SEED", "every-run" if os.environ.get("CI") == "true" else str(Random().randrange(10**6)))
 BATCH = 10_000
-SIGNING_KEY = "master-of-these-tests"
-
-
-@pytest.fixture(scope="module")
-def keys(broker: Broker) -> Keys:
-    """Keys of the clients who mean harm."""
-
-    def key(identity: str, **fields: object) -> str:
-        return give_key(broker.servers, "hostile", f"yg_{identity}_" + "b" * 64, **fields)
-
-    return Keys(
-        KEY,
-        key("narrow", grant={"streams": ["seal"], "sources": ["/platform/jd"], "towns": ["330681001"]}),
-        key("limited", rate="10/minute"),
-        key("signed", signed=True),
-        signing_secret(SIGNING_KEY.encode(), "signed"),
-    )
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory, broker: Broker, clickhouse: Server, keys: Keys) -> Iterator[Gateway]:
-    """A gateway with the limits that it has by itself, and which knows the keys."""
-    assert keys
-    home = tmp_path_factory.mktemp("hostile")
-    (home / "devices.csv").write_text(DEVICES)
-    (home / "vendors.toml").write_text(CONFIGURATION)
-    running = Gateway(home, broker.servers, clickhouse.port, signing_key=SIGNING_KEY, config=str(home / "vendors.toml"))
-    running.wait_for("/readyz", 200)
-    yield running
-    running.kill()
 
 
 class Screen:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -18,11 +19,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.gateway.background import background
 from pipeline.gateway.mqtt.packets import Received, read_publish
 from pipeline.gateway.mqtt.room import Room
-from pipeline.gateway.mqtt.topics import SUBSCRIPTION
+from pipeline.gateway.mqtt.topics import SHARED_SUBSCRIPTION, SUBSCRIPTION
 from pipeline.mqtt_settings import MqttAddress
 
 log: Final = logging.getLogger(__name__)
@@ -40,6 +42,9 @@ _ANSWER_KEPT_SECONDS: Final = 86_400
 _PACKET_BYTES: Final = 256 * 1024
 """The greatest answer where the broker allows more."""
 _SESSION_TAKEN_OVER: Final = 142
+_LASTING_SECONDS: Final = 10.0
+_SHORT_CONNECTIONS: Final = 3
+"""So many connections in a row that did not last are no accident."""
 _WATCH_SECONDS: Final = 1.0
 _PARTING_SECONDS: Final = 0.5
 
@@ -70,8 +75,11 @@ class Listener(Protocol):
 class Connection:
     """One client of the broker, with a session that outlives it; to be made where an event loop runs."""
 
-    def __init__(self, address: MqttAddress, client_id: str, listener: Listener, room: Room) -> None:
+    def __init__(self, address: MqttAddress, client_id: str, shared: bool, listener: Listener, room: Room) -> None:
         self._address = address
+        subscriptions = (SUBSCRIPTION, SHARED_SUBSCRIPTION)
+        self._other, self._subscription = subscriptions if shared else reversed(subscriptions)
+        self._shared = shared
         self._client_id = client_id
         self._listener = listener
         self._room = room
@@ -80,6 +88,8 @@ class Connection:
         self._number = 0
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
         self._complaint = ""
+        self._begun = 0.0
+        self._short = 0
         self._ending = False
         self._parted = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -184,26 +194,31 @@ class Connection:
                 f"refuses {self._client_id} ({reason}): check YANGGUANG_MQTT_USER and YANGGUANG_MQTT_PASSWORD"
             )
             return
-        if not getattr(properties, "SharedSubscriptionAvailable", 1):
-            self._complain("knows no shared subscriptions: use a broker that does")
+        if self._shared and not getattr(properties, "SharedSubscriptionAvailable", 1):
+            self._complain("knows no shared subscriptions: unset YANGGUANG_MQTT_SHARED, or use a broker that does")
             return
         self.answer_bytes = min(getattr(properties, "MaximumPacketSize", _PACKET_BYTES), _PACKET_BYTES)
         session = "goes on with its session" if flags.session_present else "has a new session"
         log.info("MQTT broker %s: %s is connected and %s", self._address, self._client_id, session)
         client.reconnect_delay_set(_BACKOFF_FIRST_SECONDS, _BACKOFF_MAX_SECONDS)
-        client.subscribe(SUBSCRIPTION, 1)
+        # our own answers do not come back, where that can be asked for
+        client.subscribe(self._subscription, options=SubscribeOptions(1, noLocal=not self._shared))
 
     def _on_connect_fail(self, _client: Client, _data: Any) -> None:
         self._complain(f"does not answer ({_brief(sys.exception())}): start it, or check YANGGUANG_MQTT")
 
     def _on_subscribe(
-        self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+        self, client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         refused = next((one for one in reasons if one.is_failure), None)
         if refused is not None:
-            self._complain(f"refuses the subscription to {SUBSCRIPTION} ({refused}): allow it in the broker's ACL")
+            self._complain(
+                f"refuses the subscription to {self._subscription} ({refused}): allow it in the broker's ACL"
+            )
             return
+        client.unsubscribe(self._other)  # of another time; only now, so that there is always one
         self._complaint = ""
+        self._begun = time.monotonic()
         self.ready = True
 
     def _on_publish(
@@ -223,16 +238,20 @@ class Connection:
         self._close()
         if self._ending:
             self._in_loop(self._parted.set)
-        elif reason.value == _SESSION_TAKEN_OVER:
-            client.reconnect_delay_set(_BACKOFF_MAX_SECONDS, _BACKOFF_MAX_SECONDS)
-            log.error(
-                "MQTT broker %s: another client has connected as %s and taken its session: give each gateway a --name "
-                "of its own",
-                self._address,
-                self._client_id,
-            )
         elif was_ready:
-            log.warning("MQTT broker %s: the connection is lost (%s): connecting again", self._address, reason)
+            self._short = self._short + 1 if time.monotonic() - self._begun < _LASTING_SECONDS else 0
+            if reason.value == _SESSION_TAKEN_OVER or self._short >= _SHORT_CONNECTIONS:
+                client.reconnect_delay_set(_BACKOFF_MAX_SECONDS, _BACKOFF_MAX_SECONDS)
+                log.error(
+                    "MQTT broker %s does not leave %s connected (%s): if another gateway has that name, give each a "
+                    "--name of its own; else its log says why; connecting again in %d s",
+                    self._address,
+                    self._client_id,
+                    reason,
+                    _BACKOFF_MAX_SECONDS,
+                )
+            else:
+                log.warning("MQTT broker %s: the connection is lost (%s): connecting again", self._address, reason)
 
     def _arrived(self, message: Received) -> None:
         if self._ending:

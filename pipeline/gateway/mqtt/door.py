@@ -44,7 +44,9 @@ class MqttOptions(NamedTuple):
 
     address: MqttAddress
     name: str
-    """Of this gateway, among those that share the load: the broker keeps a session for each."""
+    """Of this gateway: the broker keeps a session for each."""
+    shared: bool = False
+    """Whether several gateways share what the broker has."""
 
 
 class Read(NamedTuple):
@@ -69,7 +71,8 @@ class MqttDoor:
         self._budget = budget
         self._broker = str(options.address)
         self._room = Room(limits.held_bytes // _ROOM_SHARE)
-        self._connection = Connection(options.address, f"yangguang-{options.name}", self, self._room)
+        client_id = f"yangguang-{options.name}"
+        self._connection = Connection(options.address, client_id, options.shared, self, self._room)
         self._acknowledgements = Acknowledgements(self._connection.acknowledge)
         self._queues: dict[str, deque[Received]] = {}
         self._work: set[asyncio.Task[None]] = set()

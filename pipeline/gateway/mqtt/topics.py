@@ -6,9 +6,10 @@ from pipeline.keys.key import SHORT_STREAMS
 from schemas.catalogue import STREAMS
 
 ROOT: Final = "yangguang/v1"
-SHARE: Final = "yangguang"
-SUBSCRIPTION: Final = f"$share/{SHARE}/{ROOT}/+/+"
-"""Shared, so that each message goes to one of the gateways."""
+SUBSCRIPTION: Final = f"{ROOT}/+/+"
+"""What one gateway takes: everything."""
+SHARED_SUBSCRIPTION: Final = f"$share/yangguang/{SUBSCRIPTION}"
+"""What several take between them: each message goes to one of them."""
 ANSWERS: Final = "answers"
 _OURS: Final = ROOT.partition("/")[0]
 

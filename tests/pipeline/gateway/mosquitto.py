@@ -31,6 +31,8 @@ USER: Final = "yangguang-gateway"
 NOT_AUTHORIZED: Final = 0x87
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _SECONDS: Final = 20.0
+_AT_ONCE: Final = 50
+"""Messages of one device that the broker has not acknowledged."""
 _PACKAGES: Final = (
     "install Debian's packages mosquitto and mosquitto-clients (apt-get install mosquitto mosquitto-clients)"
 )
@@ -217,11 +219,14 @@ class Device:
 
 
 class Load:
-    """Devices that publish events of their own numbers until told to end, and a ledger of what the broker acknowledged."""
+    """Devices that publish events of their own numbers until told to end, and a ledger of what the broker acknowledged.
 
-    def __init__(self, broker: Mosquitto, text: Callable[[int], bytes], devices: int = 3, at_once: int = 50) -> None:
+    :param repeat: whether they publish again what the broker had nobody for.
+    """
+
+    def __init__(self, broker: Mosquitto, text: Callable[[int], bytes], devices: int = 3, repeat: bool = False) -> None:
         self._text = text
-        self._at_once = at_once
+        self._repeat = repeat
         self._end = threading.Event()
         self._devices = [Device(broker, "tests", f"load-{number}") for number in range(devices)]
         self._acknowledged: list[dict[int, float]] = [{} for _ in self._devices]
@@ -257,11 +262,15 @@ class Load:
         sent: dict[int, int] = {}
         number = which * 1_000_000
         while not self._end.is_set() or sent:
-            if not self._end.is_set() and len(sent) < self._at_once:
+            if not self._end.is_set() and len(sent) < _AT_ONCE:
                 sent[device.send(topic_of("seal"), self._text(number))] = number
                 number += 1
             else:
                 time.sleep(0.001)
             for mid, reason in device.acknowledged():
-                acknowledged[sent.pop(mid)] = time.monotonic()
                 self.reasons.add(reason)
+                if reason == NO_MATCHING_SUBSCRIBERS and self._repeat:
+                    again = sent.pop(mid)
+                    sent[device.send(topic_of("seal"), self._text(again))] = again
+                else:
+                    acknowledged[sent.pop(mid)] = time.monotonic()

@@ -317,6 +317,7 @@ def test_a_selection_replays_all_that_it_means_and_nothing_else(stack: Stack, to
     rest = told("rejected", "replay", "--source", source)
     assert (rest["selected"], rest["replayed"]) == (600, 600)
     wait_for(lambda: len(rows(stack, f"source = '{source}' AND replayed_at IS NOT NULL")) == 1_200, 60, "the marks")
+    stack.wait_committed()
     counts = stack.rows(f"SELECT count() AS n, uniqExact(id) AS ids FROM events WHERE source = '{source}'")
     assert counts == [{"n": 1_200, "ids": 1_200}]
 

@@ -10,7 +10,7 @@ from pipeline.rejected.replay import Accepted, Judge, Replayer, Tally
 from schemas.event import Event
 from schemas.reject import Reason, Rejection
 from sinks.clickhouse.rejected import RejectedRow
-from tests.schemas.events import HEARTBEAT, LATEST, ORDER, to_bytes, whole
+from tests.schemas.events import FINDING, HEARTBEAT, LATEST, ORDER, to_bytes, whole
 
 GOOD = to_bytes(whole(ORDER))
 BAD = to_bytes(whole(ORDER, packages=0))
@@ -28,6 +28,10 @@ def everybody(_producer: str, _event: Event) -> bool:
 def test_what_is_accepted_goes_to_its_topic_under_its_entity_with_its_own_bytes() -> None:
     verdict = Judge().judge(row(), GOOD, LATEST)
     assert verdict == ([Accepted("yangguang.seal", b"o-1001", GOOD)], None)
+
+
+def test_the_key_is_the_field_that_keeps_what_belongs_together_in_order() -> None:
+    assert Judge().judge(row(), to_bytes(whole(FINDING)), LATEST).accepted[0].key == b"c-1"
 
 
 def test_what_is_refused_still_is_not_sent() -> None:
