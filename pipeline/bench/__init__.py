@@ -13,4 +13,8 @@ def __getattr__(name: str) -> Any:
         from pipeline.bench import rates_command  # noqa: PLC0415
 
         return getattr(rates_command, name)
+    if name in ("bench_gateway", "gateway_command"):
+        from pipeline.bench.gateway import command as gateway  # noqa: PLC0415
+
+        return gateway.bench_gateway if name == "bench_gateway" else gateway.gateway
     raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -13,6 +13,7 @@ from pipeline.gateway.bodies import read_body
 from pipeline.gateway.callers import Caller, Callers
 from pipeline.gateway.intake import Intake, Message, TooManyError
 from pipeline.gateway.items import MEDIA_TYPES, Form, NotEventsError, form_of
+from pipeline.gateway.judge import Passed
 from pipeline.gateway.limits import Budget, BusyError, Lease, Limits
 from pipeline.gateway.problems import ProblemError, unavailable
 from pipeline.gateway.producer import AwayError, UncertainError
@@ -37,7 +38,7 @@ class Events:
         self._seen = Seen()
 
     async def post(self, request: Request, vendor: str | None = None) -> Response:
-        """The answer to one request. Raises ProblemError for every answer but 202, 207 and 422.
+        """The answer to one request. Raises ProblemError for every answer but 200, 202, 207 and 422.
 
         :param vendor: the mapping that makes events of what is sent; None where events are sent.
         """
@@ -46,10 +47,15 @@ class Events:
         mark = None
         answered = False
         try:
-            message, mark = await self._message(request, caller, self._vendor(vendor), lease)
-            judged = await self._intake.judge(message, lease)
+            mapping = self._vendor(vendor)
+            message, mark = await self._message(request, caller, mapping, lease)
+            passed: list[Passed] = []
+            if mapping is None:
+                judged = await self._intake.judge(message, lease)
+            else:
+                judged, passed = await self._intake.judge_vendors(message, mapping, lease)
             self._callers.charge(caller, len(judged))
-            answer = outcome(await self._intake.store(judged, lease))
+            answer = outcome(await self._intake.store(judged, lease, passed))
             answered = True
             return answer
         except (NotEventsError, TooManyError) as error:
@@ -103,4 +109,4 @@ class Events:
         body = await read_body(request, self._limits, lease, signature.digest if signature else None)
         mark = self._seen.take(signature) if signature else None
         door = Door("http", caller.producer, vendor.name if vendor else "")
-        return Message(body, form, door, [caller.grant], content_type, attributes, None, vendor), mark
+        return Message(body, form, door, [caller.grant], content_type, attributes), mark

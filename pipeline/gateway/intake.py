@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from pipeline.gateway.binary import structured
 from pipeline.gateway.items import BrokenTextError, Form, items, likely_items
-from pipeline.gateway.judge import Judge, Judged, refused
+from pipeline.gateway.judge import Judge, Judged, Passed, refused
 from pipeline.gateway.limits import Lease, Limits
 from pipeline.gateway.producer import Producer
 from pipeline.gateway.records import Stored
@@ -50,15 +50,14 @@ class Message(NamedTuple):
     """The event's attributes in binary mode."""
     topic: str | None = None
     """The stream that the message was announced for."""
-    vendor: Vendor | None = None
-    """Whose mapping makes events of the items."""
 
 
 class Outcome(NamedTuple):
-    """What became of each event, and where Kafka has it."""
+    """What became of each event, and where Kafka has it; and which messages of a vendor's carry nothing for us."""
 
     judged: Sequence[Judged]
     stored: Sequence[Stored]
+    passed: Sequence[Passed] = ()
 
 
 class Intake:
@@ -74,7 +73,7 @@ class Intake:
 
         Raises NotEventsError where the message holds none, TooManyError and BusyError."""
         latest = latest_acceptable(datetime.now(SHANGHAI))  # sooner compared than other offsets with most events' own
-        likely = likely_items(message.form, message.body) if message.vendor is None else None
+        likely = likely_items(message.form, message.body)
         if likely is not None:
             try:
                 return await _in_turns(self._proven(likely, latest, message), lease)
@@ -82,11 +81,27 @@ class Intake:
                 pass  # it has to be scanned
         return await _in_turns(await self._each(latest, message), lease)
 
-    async def store(self, judged: Sequence[Judged], lease: Lease) -> Outcome:
+    async def judge_vendors(self, message: Message, vendor: Vendor, lease: Lease) -> tuple[list[Judged], list[Passed]]:
+        """Every event that a vendor's mapping makes of a message's items, and the items that carry nothing for us.
+
+        Raises NotEventsError, TooManyError and BusyError as `judge` does."""
+        latest = latest_acceptable(datetime.now(SHANGHAI))
+        passed: list[Passed] = []
+        try:
+            texts = await _beside(message, self._texts)
+        except BrokenTextError as error:
+            return [self.refuse(message.body, Rejection(Reason.NOT_JSON, f": {error}"), message.door, lease)], passed
+        mapped = (
+            one
+            for number, text in enumerate(texts)
+            for one in self._mapped(vendor, number, text, latest, message, passed)
+        )
+        return await _in_turns(mapped, lease), passed
+
+    async def store(self, judged: Sequence[Judged], lease: Lease, passed: Sequence[Passed] = ()) -> Outcome:
         """Returns when all replicas have all of them. Raises AwayError and UncertainError."""
-        if not judged:  # a vendor's mapping may say that a message carries nothing for us
-            return Outcome([], [])
-        return Outcome(judged, await self._producer.send([one.outgoing for one in judged], lease))
+        stored = await self._producer.send([one.outgoing for one in judged], lease) if judged else []
+        return Outcome(judged, stored, passed)
 
     def refuse(self, raw: bytes, rejection: Rejection, door: Door, lease: Lease) -> Judged:
         """A message that is refused as a whole. Raises BusyError."""
@@ -113,9 +128,6 @@ class Intake:
             texts = await _beside(message, self._texts)
         except BrokenTextError as error:
             return iter((self._refused(message.body, Rejection(Reason.NOT_JSON, f": {error}"), message),))
-        if message.vendor is not None:
-            vendor = message.vendor
-            return (judged for text in texts for judged in self._mapped(vendor, text, latest, message))
         return (self._judged(text, latest, message) for text in texts)
 
     @staticmethod
@@ -134,20 +146,23 @@ class Intake:
     def _refused(self, raw: bytes, rejection: Rejection, message: Message) -> Judged:
         return self._kept(refused(raw, rejection, message.door), message.door)
 
-    def _mapped(self, vendor: Vendor, raw: bytes, latest: datetime, message: Message) -> Iterator[Judged]:
+    def _mapped(
+        self, vendor: Vendor, number: int, raw: bytes, latest: datetime, message: Message, passed: list[Passed]
+    ) -> Iterator[Judged]:
         """What a vendor's own message becomes. Of what is refused its bytes are kept, so that it can be read again by a
         better mapping."""
         events = vendor.events(raw)
         if isinstance(events, Rejection):
-            yield self._refused(raw, events, message)
+            yield self._refused(raw, events, message)._replace(message=number)
             return
         if isinstance(events, Ignored):
+            passed.append(Passed(number, events.why))
             return
         for text in events:
             judged = self._judge.judge(text, latest, message.door, message.grants, message.topic)
             if judged.rejection is not None:
                 judged = self._refused(raw, judged.rejection, message)
-            yield judged
+            yield judged._replace(message=number)
 
     def _kept(self, judged: Judged, door: Door) -> Judged:
         """A refused item as the topic of the rejected takes it: what is greater is cut, and its reason says so."""

@@ -19,6 +19,15 @@ class Judged(NamedTuple):
     outgoing: Outgoing
     id: str
     rejection: Rejection | None = None
+    message: int | None = None
+    """Which message of a vendor's it comes from; None where events were sent."""
+
+
+class Passed(NamedTuple):
+    """A vendor's message that carries nothing for us, and the mapping's word for why: nothing of it is stored."""
+
+    message: int
+    why: str
 
 
 class Judge:

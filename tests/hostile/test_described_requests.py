@@ -28,7 +28,7 @@ def test_the_gateway_answers_as_its_page_says(door: Gateway, tmp_path: Path) -> 
     settings = ["--max-examples", EXAMPLES, "--header", authorization, "--no-color", "--generation-database", "none"]
     fixed = ["--seed", "1"] if os.environ.get("CI") == "true" else []
     done = subprocess.run(
-        [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run", *settings, *fixed]
+        [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run", *settings, *fixed, *os.environ["XX"].split()]
         + [f"{door.url}/openapi.json"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.hostile.described"},

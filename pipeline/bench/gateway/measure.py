@@ -110,7 +110,7 @@ class Server:
 
 
 @contextmanager
-def gateway(kafka: KafkaAddress, clickhouse: Address, home: Path) -> Iterator[Server]:
+def gateway_process(kafka: KafkaAddress, clickhouse: Address, home: Path) -> Iterator[Server]:
     """The gateway as its user starts it, with settings of its own."""
     port = free_port_near(25_000 + os.getpid() % 4_000)
     config = home / "yangguang.toml"

@@ -38,12 +38,33 @@ class RefusedEvent(BaseModel):
     detail: str = Field(description="JSON pointer from the event's root, and what is wrong there; never a value")
 
 
+class IgnoredMessage(BaseModel):
+    """A vendor's message of which the mapping says that it carries nothing for us: nothing of it is stored."""
+
+    index: Annotated[int, Field(ge=0)] = Field(description="Which message of the request, from 0")
+    status: Literal["ignored"]
+    detail: str = Field(description="Why, in the mapping's words")
+
+
 class Outcome(BaseModel):
     """What became of each event of a request: 202 when all are accepted, 207 when some are, 422 when none is."""
 
     accepted: Annotated[int, Field(ge=0)] = Field(description="Number of events that are accepted and durable")
     rejected: Annotated[int, Field(ge=0)] = Field(description="Number of events that are refused")
     results: list[AcceptedEvent | RefusedEvent] = Field(description="One entry an event, in the order of the request")
+
+
+class VendorOutcome(BaseModel):
+    """What became of each message of a vendor's: as of events, and 200 where there was nothing for us in any of them."""
+
+    accepted: Annotated[int, Field(ge=0)] = Field(description="Number of events that are accepted and durable")
+    rejected: Annotated[int, Field(ge=0)] = Field(description="Number of events that are refused")
+    ignored: Annotated[int, Field(ge=1)] = Field(
+        1, description="Number of messages with nothing for us; absent for none", json_schema_extra=_no_default
+    )
+    results: list[AcceptedEvent | RefusedEvent | IgnoredMessage] = Field(
+        description="At least one entry a message, in the order of the request; `index` is the message's"
+    )
 
 
 class MqttOutcome(Outcome):

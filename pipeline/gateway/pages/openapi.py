@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from pipeline.gateway.limits import Limits
-from pipeline.gateway.pages.answers import Health, Outcome, Problem, Readiness
+from pipeline.gateway.pages.answers import Health, Outcome, Problem, Readiness, VendorOutcome
 from pipeline.gateway.pages.bodies import event_examples, event_schemas
 from pipeline.gateway.pages.operations import KEYS, SIGNATURE, TAGS, operations
 from pipeline.gateway.pages.responses import HEADERS, SCHEMAS, problem_responses
@@ -63,7 +63,7 @@ def document(
         "components": {
             "schemas": {
                 **event_schemas(limits.events),
-                **parts(SCHEMAS, Outcome, Problem, Health, Readiness),
+                **parts(SCHEMAS, Outcome, VendorOutcome, Problem, Health, Readiness),
                 "RateRow": row_schema("rates_now"),
                 "AlertRow": row_schema("alerts"),
                 "RejectedRow": row_schema("rejected", OWN_COLUMNS),

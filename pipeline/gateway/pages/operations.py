@@ -5,7 +5,7 @@ from typing import Any, Final
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.pages import parameters
 from pipeline.gateway.pages.bodies import compact, event_body, vendor_body
-from pipeline.gateway.pages.responses import SCHEMAS, json_response, outcomes, problems
+from pipeline.gateway.pages.responses import SCHEMAS, json_response, outcomes, problems, vendor_outcomes
 from pipeline.gateway.problems import PROBLEM_JSON
 from schemas.catalogue import EVENT_TYPES
 from schemas.examples import example
@@ -109,7 +109,7 @@ def operations(limits: Limits) -> dict[tuple[str, str], Operation]:
             "security": _pushing(),
             "parameters": [parameters.in_path("name", "The vendor's name in `yangguang.toml`", {"type": "string"})],
             "requestBody": vendor_body(),
-            "responses": {**outcomes(), **problems(400, 401, 404, 408, 413, 415, 429, 503)},
+            "responses": {**vendor_outcomes(), **problems(400, 401, 404, 408, 413, 415, 429, 503)},
         },
         ("get", "/v1/rejected"): {
             "tags": [_REFUSED],

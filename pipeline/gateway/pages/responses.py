@@ -121,7 +121,16 @@ def _name(status: HTTPStatus) -> str:
     return status.name.title().replace("_", "")
 
 
-def outcomes() -> dict[str, Response]:
+def vendor_outcomes() -> dict[str, Response]:
+    """The answers to a vendor's messages: those to events, and 200."""
+    ignored = {"index": 0, "status": "ignored", "detail": "the box says that it lives"}
+    nothing = {"accepted": 0, "rejected": 0, "ignored": 1, "results": [ignored]}
+    schema = {"$ref": f"{SCHEMAS}VendorOutcome"}
+    description = "There was nothing for us in any message: nothing is stored."
+    return {"200": json_response(description, schema, nothing), **outcomes("VendorOutcome")}
+
+
+def outcomes(schema_name: str = "Outcome") -> dict[str, Response]:
     """The answers to events: 202, 207 and 422."""
     accepted = {
         "index": 0,
@@ -151,7 +160,7 @@ def outcomes() -> dict[str, Response]:
             [refused | {"index": 0}],
         ),
     )
-    schema = {"$ref": f"{SCHEMAS}Outcome"}
+    schema = {"$ref": f"{SCHEMAS}{schema_name}"}
     return {
         str(status.value): json_response(description, schema, _report(results)) for status, description, results in told
     }

@@ -31,6 +31,7 @@ USER: Final = "yangguang-gateway"
 NOT_AUTHORIZED: Final = 0x87
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _SECONDS: Final = 20.0
+_PACE_SECONDS: Final = 0.002
 _AT_ONCE: Final = 50
 """Messages of one device that the broker has not acknowledged."""
 _PACKAGES: Final = (
@@ -265,8 +266,7 @@ class Load:
             if not self._end.is_set() and len(sent) < _AT_ONCE:
                 sent[device.send(topic_of("seal"), self._text(number))] = number
                 number += 1
-            else:
-                time.sleep(0.001)
+            time.sleep(_PACE_SECONDS)
             for mid, reason in device.acknowledged():
                 self.reasons.add(reason)
                 if reason == NO_MATCHING_SUBSCRIBERS and self._repeat:

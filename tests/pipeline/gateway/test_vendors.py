@@ -77,9 +77,15 @@ def test_an_event_that_breaks_a_rule_is_refused_and_the_vendors_own_message_is_k
 
 def test_a_message_with_nothing_for_us_is_no_accepted_event_and_no_refused_one(http: httpx.Client, tape: Tape) -> None:
     answer = http.post("/v1/vendors/box", json={"kind": "alive"})
-    assert answer.status_code == 202
-    assert (answer.json()["accepted"], answer.json()["rejected"]) == (0, 0)
+    assert answer.status_code == 200
+    ignored = {"status": "ignored", "detail": "the box says that it lives"}
+    assert answer.json() == {"accepted": 0, "rejected": 0, "ignored": 1, "results": [{"index": 0, **ignored}]}
     assert tape.new() == []
+    answer = http.post("/v1/vendors/box", json=[message(7), {"kind": "alive"}, message(8)])
+    assert answer.status_code == 202
+    assert [(one["index"], one["status"]) for one in answer.json()["results"]] == [
+        (0, "accepted"), (1, "ignored"), (2, "accepted"),
+    ]  # fmt: skip
 
 
 def test_a_vendor_that_is_not_configured_is_not_found(http: httpx.Client) -> None:
