@@ -32,7 +32,7 @@ test: $(STAMP) $(NODE_STAMP) ## Run the whole test suite on real Kafka, ClickHou
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 fuzz: $(STAMP) ## Try a million hostile requests on the gateway (HOSTILE_INPUTS=10000 HOSTILE_SEED=1)
-	@HOSTILE_INPUTS=$${HOSTILE_INPUTS:-1000000} $(BIN)/python -m pytest -q --timeout 0 --disable-warnings tests/hostile/test_hostile_inputs.py
+	@HOSTILE_INPUTS=$${HOSTILE_INPUTS:-1000000} $(BIN)/python -m pytest -q --timeout 0 --disable-warnings tests/hostile
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

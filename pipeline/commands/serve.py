@@ -73,12 +73,20 @@ def notifier(name: str) -> None:
     help="Told to an MQTT broker, which keeps what is meant for this gateway under it: always the same for one, "
     "another for each.",
 )
-def gateway(name: str) -> None:
+@click.option(
+    "--leave",
+    is_flag=True,
+    help="Before a gateway is taken away for good: take what the MQTT broker still has for it, and end.",
+)
+def gateway(name: str, leave: bool) -> None:
     """Run the gateway: POST /v1/events, rates, alerts and the dashboard; events of an MQTT broker where YANGGUANG_MQTT
     names one."""
     from pipeline.gateway import run  # noqa: PLC0415 # only this part needs the web framework
 
-    run(load_settings(), name=name)
+    settings = load_settings()
+    if leave and settings.mqtt is None:
+        raise click.UsageError("--leave leaves an MQTT broker: set YANGGUANG_MQTT to the one it is")
+    run(settings, name=name, leave=leave)
 
 
 def _run(app: App) -> None:

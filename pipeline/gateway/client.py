@@ -7,6 +7,7 @@ wait until the loop lets go of the interpreter's lock.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -106,6 +107,7 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._asking = ThreadPoolExecutor(1, "asking Kafka")  # the loop's own may be busy with great bodies
         self._complaint = ""
         try:
             self._producer = confluent_kafka.Producer(client_settings(address, limits) | {"error_cb": self._complain})
@@ -147,13 +149,13 @@ class Client:
         """Returns if the producer reaches the topic within so many seconds. Raises ClientError."""
         self._complaint = ""
         try:
-            found = await asyncio.to_thread(self._producer.list_topics, topic, seconds)
+            found = await self._loop.run_in_executor(self._asking, self._producer.list_topics, topic, seconds)
         except KafkaException as error:
             self._producer.poll(0)
             raise ClientError(self._complaint or _text(error)) from None
-        refusal = found.topics[topic].error
-        if refusal is not None:
-            raise ClientError(f"topic {topic}: {refusal.str()}")
+        there = found.topics.get(topic)
+        if there is None or there.error is not None:
+            raise ClientError(f"topic {topic}: {there.error.str() if there and there.error else 'nothing is said of it'}")
 
     async def greatest_batch(self, topic: str, seconds: float) -> int | None:
         """What the topic takes at once, in bytes; None where we may not ask."""

@@ -22,6 +22,7 @@ from pipeline.gateway.problems import PROBLEM_JSON, problem_body
 log: Final = logging.getLogger(__name__)
 log.setLevel(logging.ERROR)  # a line for each request that is no HTTP is what a client could fill the log with
 
+_HEAD_BYTES_MAX: Final = 16 * 1024
 _CHUNKS_MAX: Final = 1000
 _CHUNK_BYTES_LEAST: Final = 64
 
@@ -56,13 +57,18 @@ class Crowd(ServerState):
         now = asyncio.get_running_loop().time()
         unread = 0
         for connection, since in reversed(list(self._waiting.items())):
-            size = connection.unread
-            unread += size
-            if size:
-                if unread > self._limits.held_bytes or now - since > self._limits.answer_seconds:
-                    connection.transport.abort()
-            elif now - since > self._limits.head_seconds and not connection.in_body:
+            unread += connection.unread
+            if connection.unread and unread > self._limits.held_bytes:
+                connection.transport.abort()
+            elif now - since > self._patience(connection):
                 connection.give_up(self._limits.head_seconds)
+
+    def _patience(self, connection: "Connection") -> float:
+        if connection.unread:
+            return self._limits.answer_seconds
+        if connection.in_body:  # who reads the body gives up before
+            return self._limits.body_seconds + self._limits.head_seconds
+        return self._limits.head_seconds
 
 
 class Connection(H11Protocol):
@@ -92,7 +98,7 @@ class Connection(H11Protocol):
 
     @property
     def in_body(self) -> bool:
-        """Whether the client sends a body that somebody reads, who gives it its time."""
+        """Whether the client is sending the body of a request that is not answered yet."""
         return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -136,7 +142,8 @@ class Connection(H11Protocol):
 
     def give_up(self, seconds: float) -> None:
         """Ends a connection whose client has not sent what it began within so many seconds."""
-        if self.conn.our_state is h11.IDLE and self.conn.trailing_data[0] and not self.transport.is_closing():
+        begun = self.conn.our_state is h11.IDLE and self.conn.trailing_data[0]
+        if begun and not self.unread and not self.transport.is_closing():
             self._refuse(
                 HTTPStatus.REQUEST_TIMEOUT, f"the request's head did not arrive in {seconds:g} s: send it again"
             )
@@ -175,7 +182,8 @@ class Connection(H11Protocol):
 
 
 class _Reader(h11.Connection):
-    """Refuses bodies in chunks of a few bytes: to read one costs a thousand times what it costs to send."""
+    """Refuses heads that are too long, which h11 does only where they come in pieces; and bodies in chunks of a few
+    bytes: to read one costs a thousand times what it costs to send."""
 
     _chunks = 0
     _bytes = 0
@@ -187,6 +195,9 @@ class _Reader(h11.Connection):
             self._bytes += len(event.data)
             if self._chunks > _CHUNKS_MAX and self._bytes < self._chunks * _CHUNK_BYTES_LEAST:
                 raise h11.RemoteProtocolError("the body comes in too small chunks")
+        elif isinstance(event, h11.Request):
+            if len(event.target) + sum(len(name) + len(value) for name, value in event.headers) > _HEAD_BYTES_MAX:
+                raise h11.RemoteProtocolError("the head is too long")
         elif isinstance(event, h11.EndOfMessage):
             self._chunks = self._bytes = 0
         return event

@@ -1,8 +1,8 @@
 """The gateway's door to Kafka: one idempotent producer, waited for, watched, and replaced when it is spent.
 
-An idempotent producer sends a batch until the broker has it, however long that takes, so a request that is told
-"perhaps" after some seconds may still be stored later. It is spent when it met an error that it does not repeat: its
-sequence numbers then have a gap, and the broker would refuse all that follows.
+An idempotent producer sends a batch again until the broker has it, for a time that is longer than a request waits, so a
+request that is told "perhaps" may still be stored later. The producer is spent when Kafka refused something for good:
+what it knows of Kafka, such as how much a topic takes, does not hold any more.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ class Producer:
         return handed.places
 
     def _judge(self, error: KafkaError, client: Client) -> None:
-        """Has the producer replaced unless it only ran out of time."""
+        """Has the producer replaced where it was refused something, which is more than to run out of time."""
         if error.code() != KafkaError._MSG_TIMED_OUT and client is self._client and not self._spent.is_set():
             log.error("Kafka at %s refused records (%s): the producer is replaced", self._address, error.str())
             self._spent.set()

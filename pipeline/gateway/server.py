@@ -68,16 +68,17 @@ class _Loop(uvloop.Loop):
         return await super().create_server(*arguments, **options)
 
 
-def run(settings: Settings, limits: Limits | None = None, name: str = NAME) -> None:
+def run(settings: Settings, limits: Limits | None = None, name: str = NAME, leave: bool = False) -> None:
     """Serves until SIGTERM or SIGINT; waits for Kafka and ClickHouse while it serves.
 
-    :param name: of this gateway, among those that share what an MQTT broker has.
+    :param name: of this gateway, for which an MQTT broker keeps messages.
+    :param leave: whether it takes what the broker still has for it and then ends for good.
 
     Raises PortTakenError, before anything else, when the port cannot be listened on, and SettingsError."""
     listener = _listener(settings.http_host, settings.http_port)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # ten lines a second of what the producer says in one
     limits = allow_files(limits or Limits())
-    app = create_gateway(options_of(settings, limits, name))
+    app = create_gateway(options_of(settings, limits, name, leave))
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -105,7 +106,7 @@ def run(settings: Settings, limits: Limits | None = None, name: str = NAME) -> N
         runner.run(_serve(_Server(config, limits), listener))
 
 
-def options_of(settings: Settings, limits: Limits, name: str = NAME) -> Options:
+def options_of(settings: Settings, limits: Limits, name: str = NAME, leave: bool = False) -> Options:
     """What the settings tell a gateway. Raises SettingsError."""
     if (settings.tls_certificate is None) is not (settings.tls_key is None):
         raise SettingsError("YANGGUANG_TLS_CERTIFICATE and YANGGUANG_TLS_KEY go together: set both or none")
@@ -123,7 +124,7 @@ def options_of(settings: Settings, limits: Limits, name: str = NAME) -> Options:
         Access(required, settings.on_loopback, settings.signing_master),
         load_vendors(settings),
         limits,
-        None if mqtt is None else MqttOptions(mqtt, name, settings.mqtt_shared),
+        None if mqtt is None else MqttOptions(mqtt, name, settings.mqtt_shared, leave),
     )
 
 

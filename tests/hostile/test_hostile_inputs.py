@@ -3,17 +3,16 @@
 `HOSTILE_INPUTS` is their number and `HOSTILE_SEED` what they are made from; a fault prints how to have it again."""
 
 import asyncio
-import os
 import sys
 import time
 from collections import Counter
-from random import Random
 
 import httpx
 import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tests.hostile.amount import FIRST, INPUTS, SEED
 from tests.hostile.ledger import Ledger
 from tests.hostile.machine import Machine, batches
 from tests.hostile.memory import MEMORY_MAX, MIB, Memory
@@ -21,9 +20,6 @@ from tests.hostile.requests import Keys
 from tests.pipeline.gateway.samples import text
 from tests.pipeline.gateway.stack import BEARER, Broker, Gateway
 
-INPUTS = int(os.environ.get("HOSTILE_INPUTS", "4000"))
-FIRST = int(os.environ.get("HOSTILE_FIRST", "0"))
-SEED = os.environ.get("HOSTILE_SEED", "every-run" if os.environ.get("CI") == "true" else str(Random().randrange(10**6)))
 BATCH = 10_000
 
 

@@ -28,7 +28,7 @@ def of_vendor(chance: Random, keys: Keys) -> Attempt:
     else:
         body = Body(b"\n".join(several), LINES)
     path = f"/v1/vendors/{chance.choice((name, name, name, chance.choice(list(MESSAGES))))}".encode()
-    return Attempt(VENDOR, post(body.data, [bearer(keys.whole), *typed(body)], path), 1, POSTED)
+    return Attempt(VENDOR, post(body.data, [bearer(keys.whole), *typed(body)], path), 1, POSTED | {200})
 
 
 def _message(chance: Random, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_each_mechanism_and_a_certificate_let_the_gateway_write(
         return first.offset
 
     offsets = [asyncio.run(written(address)) for address in doors(broker, certificates)]
-    assert [two - one for one, two in zip(offsets, offsets[1:], strict=False)] == [2] * (len(offsets) - 1)
+    assert [two - one for one, two in pairwise(offsets)] == [2] * (len(offsets) - 1)
 
 
 def test_the_greatest_record_is_asked_for_where_that_is_allowed(broker: SecureBroker) -> None:

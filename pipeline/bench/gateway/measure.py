@@ -27,7 +27,7 @@ from sinks.clickhouse.client import Address
 from streams.kafka_address import KafkaAddress
 
 GATEWAY: Final = "gateway"
-BARE: Final = "bare handler"
+BARE: Final = "bare"
 SERVERS: Final = (GATEWAY, BARE)
 """What is compared, in the order of a round."""
 
@@ -48,7 +48,7 @@ class Shape(NamedTuple):
     def words(self) -> str:
         """For people."""
         said = "1 event" if self.batch == 1 else f"{self.batch} events"
-        return f"{said}, {self.rate:.0f} requests/s" if self.rate else said
+        return f"{said}, {self.rate:.0f}/s" if self.rate else said
 
 
 class Run(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.bench.gateway.measure import BARE, GATEWAY, SERVERS, Peak, Run, Shape
 from pipeline.bench.report import Spread
@@ -15,8 +16,8 @@ _MICRO: Final = 1_000_000
 
 
 class Ratio(NamedTuple):
-    """How many times as many events a second the gateway takes as the bare handler, and how many times less CPU its own
-    process takes an event. Both are taken within a round, so noise that lasts longer cancels out."""
+    """How many times as many events a second the gateway takes as the bare handler, and how many times as much CPU its
+    process takes for one. Both are taken within a round, so noise that lasts longer cancels out."""
 
     shape: Shape
     rate: Spread
@@ -45,7 +46,7 @@ def ratios(runs: Sequence[Run]) -> list[Ratio]:
         ]
         if pairs:
             rates = Spread.of([rate(ours) / rate(bare) for ours, bare in pairs])
-            cpu = Spread.of([cpu_us(bare, "server") / cpu_us(ours, "server") for ours, bare in pairs])
+            cpu = Spread.of([cpu_us(ours, "server") / cpu_us(bare, "server") for ours, bare in pairs])
             found.append(Ratio(shape, rates, cpu))
     return found
 
@@ -85,30 +86,33 @@ def _numbers(run: Run) -> dict[str, Any]:
 def as_tables(runs: Sequence[Run], peaks: Sequence[Peak], facts: dict[str, Any]) -> RenderableType:
     """The same for people: of all rounds the median."""
     table = Table(
-        title=f"POST /v1/events, seal events of {facts['bytes_per_event']:.0f} bytes: medians of all rounds",
-        caption="p50, p99: ms until the answer; CPU: µs an event",
+        title=f"seal events of {facts['bytes_per_event']:.0f} bytes over HTTP; medians of all rounds",
+        caption="p50, p99: ms until the answer; CPU of the server, of Kafka and of the client: µs an event",
+        box=None,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("a request", no_wrap=True)
     table.add_column("", no_wrap=True)
     for title in ("events/s", "requests/s", "p50", "p99", "CPU", "Kafka", "client"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for shape in _shapes(runs):
         for server in SERVERS:
             of_both = [one for one in runs if (one.shape, one.server) == (shape, server)]
             if of_both:
-                table.add_row(shape.words, server, *_cells(of_both), end_section=server == SERVERS[-1])
-    compared = Table(title="the gateway beside the bare handler, within a round: median (least-greatest)")
+                table.add_row(shape.words if server == SERVERS[0] else "", server, *_cells(of_both))
+    compared = Table(title="gateway / bare within a round: median (least-greatest)", box=None)
     compared.add_column("a request", no_wrap=True)
     compared.add_column("times as fast", justify="right", no_wrap=True)
-    compared.add_column("times less CPU", justify="right", no_wrap=True)
+    compared.add_column("times as much CPU", justify="right", no_wrap=True)
     for one in ratios(runs):
         compared.add_row(one.shape.words, str(one.rate), str(one.cpu))
-    return Group(table, compared, _said(runs, peaks))
+    return Group(table, Text(), compared, Text(), Text(_said(runs, peaks)))
 
 
 def _cells(runs: Sequence[Run]) -> list[str]:
     def middle(value: Callable[[Run], float], places: int = 0) -> str:
-        return f"{median(value(one) for one in runs):,.{places}f}"
+        found = median(value(one) for one in runs)
+        return f"{found:,.{places if found < 100 else 0}f}"
 
     return [
         middle(rate),

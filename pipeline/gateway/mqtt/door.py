@@ -3,25 +3,27 @@
 import asyncio
 import logging
 import random
+import signal
 import time
 from collections import deque
-from http import HTTPStatus
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
+from pipeline.gateway.background import background
 from pipeline.gateway.callers import Caller, Callers
 from pipeline.gateway.intake import Intake, Message, Outcome, TooManyError
 from pipeline.gateway.items import NotEventsError
 from pipeline.gateway.judge import Judged
 from pipeline.gateway.limits import Budget, BusyError, Lease, Limits
 from pipeline.gateway.mqtt.acknowledgements import Acknowledgements
-from pipeline.gateway.mqtt.connection import Connection, LostError
+from pipeline.gateway.mqtt.answering import Answering
+from pipeline.gateway.mqtt.charging import charge
+from pipeline.gateway.mqtt.inlet import Inlet
+from pipeline.gateway.mqtt.outlet import Outlet
 from pipeline.gateway.mqtt.packets import Received
-from pipeline.gateway.mqtt.reach import QUIET_SECONDS, Reach
-from pipeline.gateway.mqtt.reading import Unreadable, answer_to, door_of, message_of, too_large, without_events
+from pipeline.gateway.mqtt.reading import Unreadable, door_of, message_of, too_large, without_events
 from pipeline.gateway.mqtt.room import Room
-from pipeline.gateway.mqtt.topics import answer_topic, sent_to, usual_answers
-from pipeline.gateway.problems import ProblemError
+from pipeline.gateway.mqtt.topics import SHARED_SUBSCRIPTION, SUBSCRIPTION, sent_to
 from pipeline.gateway.producer import AwayError, UncertainError
 from pipeline.keys.ring import KeyRing
 from pipeline.mqtt_settings import MqttAddress
@@ -31,12 +33,13 @@ log: Final = logging.getLogger(__name__)
 _ROOM_SHARE: Final = 4
 """Of what the gateway may hold: so much more is held of messages that nobody works on yet."""
 _BATCH_MESSAGES: Final = 500
-_BATCH_BYTES: Final = 64 * 1024
+_BATCH_BYTES: Final = 128 * 1024
 """Of messages that are stored together. So small that their events, be they of two bytes each, fit into what the
 gateway may hold."""
 _BACKOFF_FIRST_SECONDS: Final = 0.2
 _BACKOFF_MAX_SECONDS: Final = 3.0
 _STOP_SECONDS: Final = 0.7
+_EMPTY_SECONDS: Final = 5.0
 
 
 class MqttOptions(NamedTuple):
@@ -46,7 +49,16 @@ class MqttOptions(NamedTuple):
     name: str
     """Of this gateway: the broker keeps a session for each."""
     shared: bool = False
-    """Whether several gateways share what the broker has."""
+    """Whether the gateways of the broker take its messages between them, or each takes all."""
+    leave: bool = False
+    """Whether it only takes what the broker still has for it, and then ends."""
+
+    @property
+    def subscription(self) -> str | None:
+        """What it asks the broker for."""
+        if self.leave:
+            return None
+        return SHARED_SUBSCRIPTION if self.shared else SUBSCRIPTION
 
 
 class Read(NamedTuple):
@@ -72,19 +84,26 @@ class MqttDoor:
         self._broker = str(options.address)
         self._room = Room(limits.held_bytes // _ROOM_SHARE)
         client_id = f"yangguang-{options.name}"
-        self._connection = Connection(options.address, client_id, options.shared, self, self._room)
-        self._acknowledgements = Acknowledgements(self._connection.acknowledge)
+        self._inlet = Inlet(options.address, client_id, options.subscription, self, self._room)
+        self._outlet = Outlet(options.address, f"{client_id}-answers")
+        self._answering = Answering(self._broker, self._outlet)
+        self._acknowledgements = Acknowledgements(self._inlet.acknowledge)
         self._queues: dict[str, deque[Received]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._limited: set[str] = set()
         """Producers that are over their rate."""
         self._kafka_away = False
-        self._reach = Reach()
         self._ending = False
+        self._leave = options.leave
+        self._leaving: asyncio.Task[None] | None = None
+        self._arrival = time.monotonic()
 
     def start(self) -> None:
         """Begins to connect to the broker."""
-        self._connection.start()
+        self._inlet.start()
+        self._outlet.start()
+        if self._leave:
+            self._leaving = background(self._end_when_empty(), "leaving the MQTT broker")
 
     def hurry(self) -> None:
         """The gateway is about to end: nothing new is begun."""
@@ -97,19 +116,23 @@ class MqttDoor:
             await asyncio.wait(self._work, timeout=_STOP_SECONDS)
         for one in tuple(self._work):
             one.cancel()
-        await self._connection.stop()
+        if self._leaving is not None:
+            self._leaving.cancel()
+        await asyncio.gather(self._inlet.stop(), self._outlet.stop())
 
     @property
     def ready(self) -> bool:
         """Whether the broker delivers to us."""
-        return self._connection.ready
+        return self._inlet.ready
 
     def arrived(self, message: Received) -> None:
         """The broker has delivered a message."""
         sent = sent_to(message.topic)
+        self._arrival = time.monotonic()
         self._acknowledgements.expect(message)
         if sent.is_answer:
-            self._finish(message)
+            self._drop(message)
+            self._acknowledgements.done(message)
         elif not self._ending:
             if sent.producer in self._limited:
                 self._acknowledgements.set_aside(message)
@@ -125,6 +148,15 @@ class MqttDoor:
         for producer, queue in self._queues.items():
             self._queues[producer] = deque(self._present(queue))
 
+    async def _end_when_empty(self) -> None:
+        """Ends the process when the broker has had nothing for it for some seconds, and all that came is done."""
+        while not self._inlet.ready or self._queues or time.monotonic() - self._arrival < _EMPTY_SECONDS:
+            if not self._inlet.ready:
+                self._arrival = time.monotonic()
+            await asyncio.sleep(_EMPTY_SECONDS / 10)
+        log.info("MQTT broker %s has nothing more for this gateway", self._broker)
+        signal.raise_signal(signal.SIGTERM)
+
     def _begin(self, producer: str) -> None:
         task = asyncio.create_task(self._work_for(producer))
         self._work.add(task)
@@ -134,14 +166,7 @@ class MqttDoor:
         """Works on a producer's messages until there are none."""
         await self._ring.loaded.wait()
         while not self._ending and self._queues[producer]:
-            batch = _first_of(self._queues[producer])
-            try:
-                await self._settle(batch, producer)
-            except Exception:
-                log.critical("MQTT broker %s: messages of %s are not worked on", self._broker, producer, exc_info=True)
-                for one in batch:
-                    self._acknowledgements.set_aside(one)
-                    self._drop(one)
+            await self._settle(_first_of(self._queues[producer]), producer)
         self._limited.discard(producer)
         del self._queues[producer]
 
@@ -156,16 +181,20 @@ class MqttDoor:
                 callers = self._callers.of_producer(producer)
                 reads = [await self._read(one, callers, lease) for one in batch]
                 judged = [one for read in reads for one in read.judged]
-                due, wait = self._charge(callers, len(judged) if due is None else due)
+                due, wait = charge(self._callers, callers, len(judged) if due is None else due)
                 if not wait:
                     outcome = await self._intake.store(judged, lease)
                     break
             except (BusyError, AwayError, UncertainError) as error:
                 if isinstance(error, BusyError):
                     batch = self._fewer(batch, producer)
-                self._say_away(error)
+                else:
+                    self._say_away()
                 wait = delay * random.uniform(0.5, 1)
                 delay = min(delay * 2, _BACKOFF_MAX_SECONDS)
+            except Exception:
+                self._give_up(batch)
+                return
             finally:
                 lease.close()
             if self._ending:
@@ -177,7 +206,9 @@ class MqttDoor:
             return
         self._limited.discard(producer)
         self._say_back()
-        await self._tell(reads, outcome)
+        ends = [0, *accumulate(len(read.judged) for read in reads)]
+        parts = [Outcome(outcome.judged[begin:end], outcome.stored[begin:end]) for begin, end in pairwise(ends)]
+        await asyncio.gather(*(self._conclude(read, part) for read, part in zip(reads, parts, strict=True)))
 
     async def _read(self, received: Received, callers: list[Caller], lease: Lease) -> Read:
         """The message's events, each judged. Raises BusyError."""
@@ -199,99 +230,55 @@ class MqttDoor:
         self._queues[producer].extendleft(reversed(batch[half:]))
         return batch[:half]
 
-    def _charge(self, callers: list[Caller], due: int) -> tuple[int, float]:
-        """Counts events against the producer's rate, as many as it has room for: how many are still due, and after how
-        many seconds to try again. A message may have more events than the rate allows at once."""
-        rates = [one.rate for one in callers]
-        if not rates or None in rates:
-            return 0, 0
-        caller = max(callers, key=_per_second)
-        most = caller.rate.amount if caller.rate else due
-        while due:
-            try:
-                self._callers.charge(caller, min(due, most))
-            except ProblemError as error:
-                if error.status is not HTTPStatus.TOO_MANY_REQUESTS:
-                    raise
-                return due, float((error.headers or {}).get("Retry-After", 1))
-            due -= min(due, most)
-        return 0, 0
-
     def _hold_back(self, producer: str, batch: list[Received]) -> None:
         """The producer's messages, those that come from now on too, do not hold up those of others."""
         self._limited.add(producer)
         for one in (*batch, *self._queues[producer]):
             self._acknowledgements.set_aside(one)
 
-    async def _tell(self, reads: list[Read], outcome: Outcome) -> None:
-        """Answers, where there is something to say, and acknowledges."""
-        ends = [0, *accumulate(len(read.judged) for read in reads)]
-        answers = []
-        for read, (begin, end) in zip(reads, pairwise(ends), strict=True):
-            part = Outcome(outcome.judged[begin:end], outcome.stored[begin:end])
-            answers.append(self._answered(read, part))
-        told = await asyncio.gather(*answers)
-        for read, one in zip(reads, told, strict=True):
-            if one:
-                self._finish(read.received)
-            else:
-                self._drop(read.received)
-
-    async def _answered(self, read: Read, outcome: Outcome) -> bool:
-        """Whether the broker has the answer, or there is none; one that was lost is given again, with its message."""
-        received, now = read.received, time.monotonic()
-        producer = sent_to(received.topic).producer
-        topic = self._reach.place(answer_topic(received.response_topic, producer), usual_answers(producer), now)
-        if topic is None:
-            return True
-        answer = answer_to(received, topic, read.unreadable, outcome, self._connection.answer_bytes)
-        if answer is None:
-            return True
+    async def _conclude(self, read: Read, outcome: Outcome) -> None:
+        """Everything of the message is stored: it is answered, where there is something to say, and acknowledged."""
+        received = read.received
         try:
-            reason = await self._connection.answer(answer)
-        except LostError:
-            if self._reach.lost(topic, now):
-                self._say_refused(topic, "the connection is lost each time")
-            return False
-        if reason.is_failure:
-            self._reach.refused(topic, now)
-            self._say_refused(topic, str(reason))
-        else:
-            self._reach.taken(topic)
-        return True
+            told = await self._answering.tell(received, read.unreadable, outcome, lambda: self._wants(received))
+        except Exception:
+            self._give_up([received])
+            return
+        if told:
+            self._acknowledgements.done(received)
+        self._drop(received)
 
-    def _say_refused(self, topic: str, why: str) -> None:
-        log.error(
-            "MQTT broker %s does not take an answer on %r (%s): none goes there or to the like of it for %.0f s; let "
-            "the gateway's user write there",
-            self._broker,
-            topic[:200],
-            why,
-            QUIET_SECONDS,
-        )
+    def _give_up(self, messages: list[Received]) -> None:
+        """A fault of the gateway: it holds nothing else up, and the broker keeps the messages until it is mended."""
+        producer = door_of(messages[0]).producer
+        log.critical("MQTT broker %s: messages of %s are not taken", self._broker, producer, exc_info=True)
+        for one in messages:
+            self._acknowledgements.set_aside(one)
+            self._drop(one)
+
+    def _wants(self, message: Received) -> bool:
+        """Whether it can still be acknowledged, or need not be."""
+        return not self._ending and (not message.qos or self._inlet.is_present(message.connection))
 
     def _present(self, messages: "list[Received] | deque[Received]") -> list[Received]:
         """Those that can still be acknowledged, or need not be."""
         present = []
         for one in messages:
-            if not one.qos or self._connection.is_present(one.connection):
+            if not one.qos or self._inlet.is_present(one.connection):
                 present.append(one)
             else:
                 self._drop(one)
         return present
 
-    def _finish(self, message: Received) -> None:
-        self._acknowledgements.done(message)
-        self._drop(message)
-
     def _drop(self, message: Received) -> None:
         """It is not held any more."""
         self._room.give_back(message.size)
 
-    def _say_away(self, error: Exception) -> None:
+    def _say_away(self) -> None:
         if not self._kafka_away:
-            why = "the gateway holds as much as it may" if isinstance(error, BusyError) else "Kafka does not answer"
-            log.warning("MQTT broker %s keeps what it has: it is not acknowledged, as %s", self._broker, why)
+            log.warning(
+                "MQTT broker %s keeps what it has: it is not acknowledged, as Kafka does not answer", self._broker
+            )
         self._kafka_away = True
 
     def _say_back(self) -> None:
@@ -307,7 +294,3 @@ def _first_of(queue: deque[Received]) -> list[Received]:
     while queue and len(batch) < _BATCH_MESSAGES and (size := size + len(queue[0].payload)) <= _BATCH_BYTES:
         batch.append(queue.popleft())
     return batch
-
-
-def _per_second(caller: Caller) -> float:
-    return caller.rate.amount / caller.rate.get_expiry() if caller.rate else 0

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.gateway.mqtt.topics import ROOT
 
 QUIET_SECONDS: Final = 600.0
-_LOSSES: Final = 2
+_LOSSES: Final = 3
 """So many connections in a row that were lost before the broker had an answer are taken for a refusal."""
 
 
@@ -19,7 +19,7 @@ class Reach:
 
     def __init__(self) -> None:
         self._until = {True: float("-inf"), False: float("-inf")}
-        self._losses = {True: 0, False: 0}
+        self._losses: dict[bool, set[int]] = {True: set(), False: set()}
 
     def place(self, wanted: str, usual: str, now: float) -> str | None:
         """Where to answer: where it is wanted, else on the producer's usual topic, else not at all.
@@ -33,19 +33,19 @@ class Reach:
 
     def taken(self, topic: str) -> None:
         """The broker has taken an answer there."""
-        self._losses[_is_ours(topic)] = 0
+        self._losses[_is_ours(topic)].clear()
 
     def refused(self, topic: str, now: float) -> None:
         """The broker has refused an answer there."""
         self._until[_is_ours(topic)] = now + QUIET_SECONDS
 
-    def lost(self, topic: str, now: float) -> bool:
+    def lost(self, topic: str, connection: int, now: float) -> bool:
         """The connection was lost before the broker had the answer. Whether that is taken for a refusal."""
-        ours = _is_ours(topic)
-        self._losses[ours] += 1
-        if self._losses[ours] < _LOSSES:
+        losses = self._losses[_is_ours(topic)]
+        losses.add(connection)
+        if len(losses) < _LOSSES:
             return False
-        self._losses[ours] = 0
+        losses.clear()
         self.refused(topic, now)
         return True
 

@@ -9,7 +9,7 @@ from pipeline.gateway.answers import report_of
 from pipeline.gateway.binary import is_binary
 from pipeline.gateway.intake import Message, Outcome, TooManyError
 from pipeline.gateway.items import BLANK, MEDIA_TYPES, Form, NotEventsError, form_of
-from pipeline.gateway.mqtt.connection import Answer
+from pipeline.gateway.mqtt.outlet import Answer
 from pipeline.gateway.mqtt.packets import Received
 from pipeline.gateway.mqtt.topics import ROOT, sent_to
 from pipeline.gateway.problems import PROBLEM_JSON, problem

@@ -58,6 +58,7 @@ def answered(gateway: Gateway, data: bytes) -> tuple[int, dict[str, str], bytes]
         b"\0" * 99,
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET " + b"/" * 200_000,
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 17_000 + b"\r\n\r\n",
         HEAD + b"Content-Length: -5\r\n\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n[1,2,\r\nZZZ\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 2000,

@@ -260,7 +260,7 @@ def test_where_the_broker_lets_nobody_answer_is_tried_once_and_then_left_alone(
     door: Gateway, mosquitto: Mosquitto, device: Device, records: Records
 ) -> None:
     def lost() -> int:
-        return mosquitto.log().count("Bad socket read/write on client yangguang-gateway")
+        return mosquitto.log().count("Bad socket read/write on client yangguang-gateway-answers:")
 
     device.publish(TOPIC, text(1), ResponseTopic="elsewhere/tests")
     assert device.answer().topic == "yangguang/v1/answers/tests"

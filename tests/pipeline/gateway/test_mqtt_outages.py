@@ -1,7 +1,10 @@
 """MQTT while Kafka, the broker or the gateway is away or killed: what the broker acknowledged comes to Kafka."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.gateway import Limits
-from tests.pipeline.embedded_clickhouse import Server
+from tests.pipeline.embedded_clickhouse import ROOT, Server
 from tests.pipeline.gateway.mosquitto import NO_MATCHING_SUBSCRIBERS, USER, Load, Mosquitto, topic_of
 from tests.pipeline.gateway.samples import REJECTED, text
 from tests.pipeline.gateway.stack import Broker, Gateway, Tape
 from tests.secure.certificates import HOST, Certificates
-from tests.system.parts import wait_for
+from tests.system.parts import free_port, wait_for
 
 TOPIC = topic_of("seal")
 ANSWERS = topic_of("answers")
@@ -211,6 +214,31 @@ def test_who_repeats_until_it_is_answered_loses_nothing_whatever_is_killed(
     ledger.wait_for(set(range(total)))
 
 
+def test_answers_go_on_after_a_restart_of_the_broker(mosquitto: Mosquitto, start: Start, ledger: Ledger) -> None:
+    gateway = ready(start())
+    told: set[int] = set()
+
+    def hear() -> int:
+        while not device.answers.empty():
+            told.add(int(device.answers.get().correlation or b""))
+        return len(told)
+
+    with mosquitto.device() as device:
+        for begin in range(0, 1_500, 300):
+            for number in range(begin, begin + 300):
+                device.send(TOPIC, text(number), ResponseTopic=ANSWERS, CorrelationData=str(number).encode())
+            before = hear()
+            wait_for(lambda before=before: hear() > before, 30, "some are answered")  # type: ignore[misc]
+            mosquitto.end()
+            gateway.wait_for("/readyz", 503)
+            mosquitto.start()
+            ready(gateway)
+        device.publish(TOPIC, text(1_500), ResponseTopic=ANSWERS, CorrelationData=b"1500")
+        wait_for(lambda: hear() and 1_500 in told, 30, "it is answered")
+    ledger.wait_for(set(range(1_501)))
+    assert "does not take an answer" not in gateway.log.read_text()
+
+
 def test_gateways_share_the_load_and_what_is_meant_for_one_waits_for_it(
     mosquitto: Mosquitto, start: Start, ledger: Ledger
 ) -> None:
@@ -262,6 +290,40 @@ def test_a_gateway_goes_from_its_own_subscription_to_the_shared_one_and_back_and
             assert device.publish(TOPIC, text(100 + number)) == 0
         ready(start())
         ledger.wait_for({0, 1, 2, 100, 101, 102})
+
+
+def test_a_gateway_that_leaves_takes_what_is_meant_for_it_and_gets_nothing_more(
+    tmp_path: Path, broker: Broker, clickhouse: Server, mosquitto: Mosquitto, start: Start, ledger: Ledger
+) -> None:
+    for name in ("first", "second"):
+        ready(start(name, mqtt_shared="true")).kill()
+    with mosquitto.device() as device:
+        for number in range(100):
+            device.publish(TOPIC, text(number))
+        settings = {f"YANGGUANG_{name.upper()}": value for name, value in mosquitto.settings.items()} | {
+            "YANGGUANG_HOME": str(tmp_path),
+            "YANGGUANG_KAFKA": broker.servers,
+            "YANGGUANG_CLICKHOUSE": f"http://127.0.0.1:{clickhouse.port}",
+            "YANGGUANG_HTTP_PORT": str(free_port()),
+            "YANGGUANG_MQTT_SHARED": "true",
+        }
+        left = subprocess.run(
+            [sys.executable, "-m", "pipeline", "gateway", "--name", "second", "--leave"],
+            cwd=ROOT,
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert left.returncode == 0, left.stderr
+        assert "has nothing more for this gateway" in left.stderr
+        of_second = set(ledger.found())
+        assert 0 < len(of_second) < 100
+        for number in range(100, 150):
+            device.publish(TOPIC, text(number))
+    ready(start("first", mqtt_shared="true"))
+    ledger.wait_for(set(range(150)))
 
 
 def test_messages_that_no_gateway_has_ever_asked_for_are_told_of_by_the_broker(mosquitto: Mosquitto) -> None:
@@ -325,7 +387,7 @@ def test_what_is_held_for_a_silent_kafka_is_bounded_and_the_rest_comes_later(
 def test_a_user_that_the_broker_refuses_is_told_with_the_settings(start: Start) -> None:
     gateway = start(mqtt_password="wrong")
     wait_for(
-        lambda: f"refuses yangguang-gateway (Not authorized): check YANGGUANG_MQTT_USER" in gateway.log.read_text(),
+        lambda: "refuses yangguang-gateway (Not authorized): check YANGGUANG_MQTT_USER" in gateway.log.read_text(),
         20,
         "it is told",
     )
