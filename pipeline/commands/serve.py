@@ -86,7 +86,11 @@ def gateway(name: str, leave: bool) -> None:
     settings = load_settings()
     if leave and settings.mqtt is None:
         raise click.UsageError("--leave leaves an MQTT broker: set YANGGUANG_MQTT to the one it is")
-    run(settings, name=name, leave=leave)
+    left = run(settings, name=name, leave=leave)
+    if left:
+        click.echo(f"the MQTT broker has nothing more for {name}: it can be taken away")
+    elif leave:
+        raise click.ClickException(f"{name} was ended before it had left the MQTT broker: run it again with --leave")
 
 
 def _run(app: App) -> None:

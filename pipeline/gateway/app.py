@@ -107,6 +107,11 @@ class _Gateway:
                 await self._mqtt.stop()
             await asyncio.gather(ended(following), self._reader.stop(), self._producer.stop())
 
+    @property
+    def left(self) -> bool:
+        """Whether it was to leave the MQTT broker, and has."""
+        return self._mqtt is not None and self._mqtt.left
+
     def hurry(self, seconds: float) -> None:
         """The gateway is about to end: requests that wait for Kafka are answered within so many seconds."""
         if self._mqtt is not None:

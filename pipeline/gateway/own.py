@@ -59,7 +59,7 @@ def _moment(name: str, given: Sequence[str] | None) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None or moment.year < 1970:
-        raise _wrong(name, given[-1], "write a time with its offset, such as 2026-11-25T12:00:00%2B08:00")
+        raise _wrong(name, given[-1], "write a time from 1970 on with its offset, such as 2026-11-25T12:00:00%2B08:00")
     return moment
 
 

@@ -68,11 +68,11 @@ class _Loop(uvloop.Loop):
         return await super().create_server(*arguments, **options)
 
 
-def run(settings: Settings, limits: Limits | None = None, name: str = NAME, leave: bool = False) -> None:
+def run(settings: Settings, limits: Limits | None = None, name: str = NAME, leave: bool = False) -> bool:
     """Serves until SIGTERM or SIGINT; waits for Kafka and ClickHouse while it serves.
 
     :param name: of this gateway, for which an MQTT broker keeps messages.
-    :param leave: whether it takes what the broker still has for it and then ends for good.
+    :param leave: whether it takes what the broker still has for it, and then ends; returns whether it has.
 
     Raises PortTakenError, before anything else, when the port cannot be listened on, and SettingsError."""
     listener = _listener(settings.http_host, settings.http_port)
@@ -104,6 +104,7 @@ def run(settings: Settings, limits: Limits | None = None, name: str = NAME, leav
     loop.handshake_seconds = limits.head_seconds
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(_serve(_Server(config, limits), listener))
+    return bool(app.state.gateway.left)
 
 
 def options_of(settings: Settings, limits: Limits, name: str = NAME, leave: bool = False) -> Options:

@@ -9,8 +9,8 @@ import psutil
 
 MIB: Final = 1 << 20
 MEMORY_MAX: Final = 400 * MIB
-"""Resident bytes of a gateway under any attack: 100 MiB at rest, and up to three times what `Limits.held_bytes` counts, as
-texts have copies while they are cut and judged."""
+"""Resident bytes of a gateway under any attack: 100 MiB at rest, and up to three times what `Limits.held_bytes` counts,
+as texts have copies while they are cut and judged."""
 
 _EVERY_SECONDS: Final = 0.05
 

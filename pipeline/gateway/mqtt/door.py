@@ -95,6 +95,8 @@ class MqttDoor:
         self._kafka_away = False
         self._ending = False
         self._leave = options.leave
+        self.left = False
+        """Whether it has taken all that the broker had for it, and asked for no more."""
         self._leaving: asyncio.Task[None] | None = None
         self._arrival = time.monotonic()
 
@@ -154,7 +156,7 @@ class MqttDoor:
             if not self._inlet.ready:
                 self._arrival = time.monotonic()
             await asyncio.sleep(_EMPTY_SECONDS / 10)
-        log.info("MQTT broker %s has nothing more for this gateway", self._broker)
+        self.left = True
         signal.raise_signal(signal.SIGTERM)
 
     def _begin(self, producer: str) -> None:

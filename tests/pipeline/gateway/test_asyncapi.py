@@ -105,14 +105,14 @@ def test_what_is_answered_over_mqtt_holds_its_schema() -> None:
     received = Received("yangguang/v1/seal/box-7", b"", 1, content_type="text/csv")
     unreadable = message_of(received, [])
     assert isinstance(unreadable, Unreadable)
-    told = answer_to(received, unreadable, Outcome([], []), 1000)
+    told = answer_to(received, "yangguang/v1/answers/box-7", unreadable, Outcome([], []), 1000)
     assert told is not None
     assert told.content_type == MESSAGES["problem"]["contentType"]
     assert errors(MESSAGES["problem"]["payload"], json.loads(told.payload), DOCUMENT) == []
     door = door_of(received)
     judged = [refused(b"{}", Rejection(Reason.NOT_CLOUDEVENT, "/id: Field required"), door)] * 50
     for greatest in (100_000, 1000):
-        told = answer_to(received, None, Outcome(judged, [Stored(0, 0)] * 50), greatest)
+        told = answer_to(received, "yangguang/v1/answers/box-7", None, Outcome(judged, [Stored(0, 0)] * 50), greatest)
         assert told is not None
         body = json.loads(told.payload)
         assert ("left_out" in body) is (greatest == 1000)
