@@ -29,7 +29,7 @@ _BACKOFF_FIRST_SECONDS: Final = 1
 _BACKOFF_MAX_SECONDS: Final = 30
 _SESSION_TAKEN_OVER: Final = 142
 _LASTING_SECONDS: Final = 10.0
-_SHORT_CONNECTIONS: Final = 3
+_SHORT_CONNECTIONS: Final = 5
 """So many connections in a row that did not last are no accident."""
 _WATCH_SECONDS: Final = 1.0
 _PARTING_SECONDS: Final = 0.5
