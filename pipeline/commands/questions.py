@@ -27,8 +27,7 @@ def query(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> list[d
                 f"that is more than one query may read ({brief(error)}): choose fewer places or a shorter time"
             ) from error
         raise click.ClickException(
-            f"ClickHouse at {address.url} does not answer the question ({brief(error)}): "
-            "run yangguang doctor"
+            f"ClickHouse at {address.url} does not answer the question ({brief(error)}): run yangguang doctor"
         ) from error
     return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 

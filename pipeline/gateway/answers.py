@@ -11,8 +11,8 @@ from pipeline.gateway.intake import Outcome
 
 
 def outcome(stored: Outcome) -> Response:
-    """202 when all events are accepted and durable, 207 when some are, 422 when none is; 200 where there was nothing for
-    us in a vendor's messages, so that nothing is stored."""
+    """202 when all events are accepted and durable, 207 when some are, 422 when none is; 200 where there was nothing
+    for us in a vendor's messages, so that nothing is stored."""
     report = report_of(stored)
     status = _status(report["accepted"], report["rejected"])
     return Response(orjson.dumps(report), status.value, media_type="application/json")

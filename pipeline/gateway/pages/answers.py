@@ -55,7 +55,7 @@ class Outcome(BaseModel):
 
 
 class VendorOutcome(BaseModel):
-    """What became of each message of a vendor's: as of events, and 200 where there was nothing for us in any of them."""
+    """What became of each message of a vendor's: as of events, and 200 where there was nothing for us in any."""
 
     accepted: Annotated[int, Field(ge=0)] = Field(description="Number of events that are accepted and durable")
     rejected: Annotated[int, Field(ge=0)] = Field(description="Number of events that are refused")

@@ -85,7 +85,7 @@ class Mosquitto:
         return f"mqtt://127.0.0.1:{self.port}"
 
     @property
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """What a gateway is told."""
         return {"mqtt": self.url, "mqtt_user": USER, "mqtt_password": password_of(USER)}
 
@@ -149,6 +149,7 @@ class Device:
     ) -> None:
         self.producer = producer
         self.answers: queue.Queue[Told] = queue.Queue()
+        self._subscribed = threading.Event()
         self._version = MQTTProtocolVersion(protocol)
         self._broker = broker
         self._client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=self._version)
@@ -158,7 +159,6 @@ class Device:
         self._client.on_message = self._on_message
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._subscribed = threading.Event()
         self._reasons: queue.Queue[tuple[int, int]] = queue.Queue()
         self._known: dict[int, int] = {}
 

@@ -101,7 +101,7 @@ def attributes(number: int, **more: str) -> list[tuple[str, str]]:
 def test_each_form_is_taken_as_over_http(
     device: Device, records: Records, content_type: str | None, body: bytes, count: int
 ) -> None:
-    properties = {} if content_type is None else {"ContentType": content_type}
+    properties: dict[str, Any] = {} if content_type is None else {"ContentType": content_type}
     assert device.publish(TOPIC, body, **properties) == 0
     assert sorted(records.values(count)) == [text(number + 1) for number in range(count)]
 
@@ -299,7 +299,7 @@ def known(device: Device, number: int, reason: str) -> None:
             topic_of("seal", device.producer), text(number), ResponseTopic=topic_of("answers", device.producer)
         )
         results: list[dict[str, Any]] = device.answer().body["results"]
-        return results[0].get("reason", "") == reason
+        return str(results[0].get("reason", "")) == reason
 
     wait_for(told, 10, f"an event is answered {reason or 'accepted'}")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -364,6 +365,21 @@ def test_while_the_broker_is_away_events_are_taken_over_http_and_it_is_told_of_o
         device.publish(TOPIC, text(2))
     ledger.wait_for({1, 2})
     assert gateway.log.read_text().count("does not answer (Connection refused)") == 1
+
+
+def test_a_broker_that_sends_nonsense_ends_nothing_for_good(mosquitto: Mosquitto, start: Start) -> None:
+    mosquitto.end()
+    with socket.create_server(("127.0.0.1", mosquitto.port)) as nonsense:
+        gateway = start()
+        while "has ended: begun anew" not in gateway.log.read_text():
+            nonsense.settimeout(20)
+            connection, _ = nonsense.accept()
+            with connection:
+                connection.settimeout(20)
+                connection.recv(1000)
+                connection.sendall(b"\x20\x01\x00")  # a CONNACK that lacks its end: paho's thread does not survive it
+    mosquitto.start()
+    ready(gateway)
 
 
 def test_what_is_held_for_a_silent_kafka_is_bounded_and_the_rest_comes_later(
