@@ -155,7 +155,8 @@ class Client:
             raise ClientError(self._complaint or _text(error)) from None
         there = found.topics.get(topic)
         if there is None or there.error is not None:
-            raise ClientError(f"topic {topic}: {there.error.str() if there and there.error else 'nothing is said of it'}")
+            why = there.error.str() if there and there.error else "nothing is said of it"
+            raise ClientError(f"topic {topic}: {why}")
 
     async def greatest_batch(self, topic: str, seconds: float) -> int | None:
         """What the topic takes at once, in bytes; None where we may not ask."""

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,7 +86,7 @@ class Server:
             try:
                 with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/readyz", timeout=5):
                     return
-            except (OSError, urllib.error.URLError):
+            except OSError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise BenchError(
                         f"the {self.name} does not start ({last_line(self._log)}); mend that and try again"
@@ -98,12 +97,11 @@ class Server:
         """Ends the process."""
         self._process.terminate()
         deadline = time.monotonic() + _STOP_SECONDS
-        while True:
+        while self._process.returncode is None:
             pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
                 self.peak_bytes = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-                return
             if time.monotonic() > deadline:
                 self._process.kill()
             time.sleep(_POLL_SECONDS)
