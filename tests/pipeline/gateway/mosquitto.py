@@ -23,8 +23,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from pipeline.ports import is_free
 from tests.pipeline.embedded_clickhouse import ROOT
+from tests.pipeline.gateway.stack import Gateway
 from tests.secure.certificates import Certificates
 from tests.system.parts import Part, free_port, wait_for
+
+Start = Callable[..., Gateway]
+"""Starts a gateway at the broker: name, limits and settings."""
 
 DEPLOY: Final = ROOT / "deploy" / "mosquitto"
 USER: Final = "yangguang-gateway"
@@ -75,7 +79,7 @@ class Mosquitto:
             assert len(re.findall(rf"^(?!#).*{re.escape(there)}$", text, re.MULTILINE)) == 1, there
             text = re.sub(rf"^((?!#).*){re.escape(there)}$", rf"\g<1>{here}", text, flags=re.MULTILINE)
         configuration = folder / "mosquitto.conf"
-        configuration.write_text(f"{text}user {getpass.getuser()}\n")
+        configuration.write_text(f"{text}user {getpass.getuser()}\nlog_type information\n")
         command = [program("mosquitto"), "-c", str(configuration)]
         self._part = Part("mosquitto", command, folder / "log", dict(os.environ), folder)
         self.start()
@@ -122,6 +126,11 @@ class Mosquitto:
         command = [program("mosquitto_pub"), "-p", str(self.port), *user, "-t", topic, "-s", *arguments]
         done = subprocess.run(command, input=body, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def ready(gateway: Gateway) -> Gateway:
+    gateway.wait_for("/readyz", 200)
+    return gateway
 
 
 def password_of(user: str) -> str:
@@ -251,7 +260,7 @@ class Load:
 
     def ledger(self) -> dict[int, float]:
         """When the broker acknowledged which event."""
-        return {number: at for one in self._acknowledged for number, at in tuple(one.items())}
+        return {number: at for one in self._acknowledged for number, at in one.copy().items()}
 
     def wait_for_more(self, count: int) -> None:
         """Returns when the broker has acknowledged so many events more."""

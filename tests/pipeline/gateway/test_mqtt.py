@@ -16,6 +16,7 @@ from tests.system.parts import wait_for
 
 TOPIC = topic_of("seal")
 STRUCTURED = "application/cloudevents+json"
+pytestmark = pytest.mark.usefixtures("door")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def door(
 
 
 @pytest.fixture
-def device(mosquitto: Mosquitto, door: Gateway) -> Iterator[Device]:
+def device(mosquitto: Mosquitto) -> Iterator[Device]:
     with mosquitto.device() as one:
         yield one
 
@@ -128,7 +129,7 @@ def test_each_quality_of_service_is_taken(device: Device, records: Records, qos:
     assert records.values(1) == [text(1)]
 
 
-def test_a_client_of_mqtt_3_is_taken_with_json(mosquitto: Mosquitto, door: Gateway, records: Records) -> None:
+def test_a_client_of_mqtt_3_is_taken_with_json(mosquitto: Mosquitto, records: Records) -> None:
     with mosquitto.device(protocol=MQTTProtocolVersion.MQTTv311) as old:
         old.publish(TOPIC, as_list(text(1), b"{}"))
         assert [one.topic for one in sorted(records.all(2))] == [REJECTED, SEAL]
@@ -140,7 +141,7 @@ def test_the_topic_may_name_the_stream_as_kafka_does(device: Device, records: Re
     assert records.values(1) == [text(1)]
 
 
-def test_mosquitto_pub_pushes_every_form(mosquitto: Mosquitto, door: Gateway, records: Records) -> None:
+def test_mosquitto_pub_pushes_every_form(mosquitto: Mosquitto, records: Records) -> None:
     version = ("-q", "1", "-V", "5", "-D", "PUBLISH")
     mosquitto.pub(TOPIC, text(1), "-q", "1")
     mosquitto.pub(TOPIC, text(2) + b"\n" + text(3), *version, "content-type", "application/x-ndjson")
@@ -270,14 +271,14 @@ def test_where_the_broker_lets_nobody_answer_is_tried_once_and_then_left_alone(
         device.publish(TOPIC, text(number), ResponseTopic=f"elsewhere/{number}")
         assert device.answer().topic == "yangguang/v1/answers/tests"
     assert lost() == 1
-    assert set(one.value for one in records.at_least(9)) == {text(number) for number in range(1, 10)}
+    assert {one.value for one in records.at_least(9)} == {text(number) for number in range(1, 10)}
 
 
 # -- who may push what -------------------------------------------------------------------------------------------------
 
 
 def test_the_broker_lets_nobody_publish_under_anothers_name_or_hear_its_answers(
-    mosquitto: Mosquitto, door: Gateway, records: Records
+    mosquitto: Mosquitto, records: Records
 ) -> None:
     with mosquitto.device("other") as other, mosquitto.device() as device:
         assert other.publish(TOPIC, text(1)) == NOT_AUTHORIZED
@@ -305,7 +306,7 @@ def known(device: Device, number: int, reason: str) -> None:
 
 
 def test_another_source_is_refused_whichever_key_of_the_producer_it_would_be(
-    mosquitto: Mosquitto, door: Gateway, broker: Broker
+    mosquitto: Mosquitto, broker: Broker
 ) -> None:
     east = {"sources": ["/platform/meituan"]}
     west = {"sources": ["/west"]}
@@ -319,7 +320,7 @@ def test_another_source_is_refused_whichever_key_of_the_producer_it_would_be(
         assert [one.get("reason") for one in results] == [None, None, "not_permitted"]
 
 
-def test_a_producer_without_a_valid_key_pushes_nothing(mosquitto: Mosquitto, door: Gateway, records: Records) -> None:
+def test_a_producer_without_a_valid_key_pushes_nothing(mosquitto: Mosquitto, records: Records) -> None:
     with mosquitto.device("keyless") as device:
         device.publish(topic_of("seal", "keyless"), text(1))
         [result] = device.answer().body["results"]
@@ -330,7 +331,7 @@ def test_a_producer_without_a_valid_key_pushes_nothing(mosquitto: Mosquitto, doo
 
 
 def test_who_is_over_its_rate_waits_and_loses_nothing_and_holds_nobody_up(
-    mosquitto: Mosquitto, door: Gateway, broker: Broker, records: Records
+    mosquitto: Mosquitto, broker: Broker, records: Records
 ) -> None:
     give_key(broker.servers, "slow", "yg_slow1_" + "a" * 64, rate="1/hour")
     with mosquitto.device("slow") as slow, mosquitto.device() as quick:
