@@ -29,7 +29,7 @@ $(NODE_STAMP): tests/asyncapi/package-lock.json
 
 test: $(STAMP) $(NODE_STAMP) ## Run the whole test suite on real Kafka, ClickHouse and MQTT (PYTEST_ARGS="-k land")
 	@PATH="$$PATH:/usr/sbin"; command -v mosquitto > /dev/null && command -v mosquitto_pub > /dev/null || { echo "mosquitto is missing: apt-get install mosquitto mosquitto-clients"; exit 1; }
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 fuzz: $(STAMP) ## Try a million hostile requests on the gateway (HOSTILE_INPUTS=10000 HOSTILE_SEED=1)
 	@HOSTILE_INPUTS=$${HOSTILE_INPUTS:-1000000} $(BIN)/python -m pytest -q --timeout 0 --disable-warnings tests/hostile

@@ -21,6 +21,8 @@ from pipeline.gateway.records import Outgoing, Stored
 from streams.kafka_address import KafkaAddress
 
 _FETCH_SECONDS: Final = 0.001
+_GRACE_SECONDS: Final = 1.0
+"""The library itself is to say that there is no answer."""
 _REPEAT_FACTOR: Final = 3
 """Records are tried so many times as long as a request waits for them: most of what was told "perhaps" is stored after
 all, and a partition without a leader does not hold bytes for ever."""
@@ -148,11 +150,14 @@ class Client:
     async def ask(self, topic: str, seconds: float) -> None:
         """Returns if the producer reaches the topic within so many seconds. Raises ClientError."""
         self._complaint = ""
+        asking = self._loop.run_in_executor(self._asking, self._producer.list_topics, topic, seconds)
         try:
-            found = await self._loop.run_in_executor(self._asking, self._producer.list_topics, topic, seconds)
+            found = await asyncio.wait_for(asking, seconds + _GRACE_SECONDS)
         except KafkaException as error:
             self._producer.poll(0)
             raise ClientError(self._complaint or _text(error)) from None
+        except TimeoutError:
+            raise ClientError(f"no answer within {seconds:g} s") from None
         there = found.topics.get(topic)
         if there is None or there.error is not None:
             why = there.error.str() if there and there.error else "nothing is said of it"

@@ -29,6 +29,7 @@ LATELY_SECONDS: Final = 5.0
 
 _PROBE_SECONDS: Final = 1.0
 _ASK_SECONDS: Final = 2.0
+_UNANSWERED_MAX: Final = 5
 _STOP_SECONDS: Final = 1.0
 _BACKOFF_FIRST_SECONDS: Final = 0.2
 _BACKOFF_MAX_SECONDS: Final = 5.0
@@ -147,10 +148,12 @@ class Producer:
     async def _probe_until_spent(self, client: Client) -> None:
         """Asks Kafka every second whether it is there, so that a request need not wait to find out."""
         there = True
+        unanswered = 0
         while not self._spent.is_set():
-            with suppress(ClientError):
-                await client.ask(REJECTED_TOPIC, _ASK_SECONDS)
-                self._answered = asyncio.get_running_loop().time()
+            unanswered = 0 if await self._answers(client) else unanswered + 1
+            if unanswered >= _UNANSWERED_MAX and await self._lets_others_in():
+                log.error("Kafka at %s is there, and the producer does not reach it: it is replaced", self._address)
+                return
             if there is not self.ready and not self._spent.is_set():
                 there = self.ready
                 if there:
@@ -159,6 +162,21 @@ class Producer:
                     log.warning("Kafka at %s does not answer: events get 503 until it does", self._address)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._spent.wait(), _PROBE_SECONDS)
+
+    async def _answers(self, client: Client) -> bool:
+        try:
+            await client.ask(REJECTED_TOPIC, _ASK_SECONDS)
+        except ClientError:
+            return False
+        self._answered = asyncio.get_running_loop().time()
+        return True
+
+    async def _lets_others_in(self) -> bool:
+        try:
+            await require_access_async(self._address)
+        except KafkaAccessError:
+            return False
+        return True
 
 
 def _room(batch_bytes: int) -> int:

@@ -1,12 +1,16 @@
 """The producer's client: where records go, in which order, and what is said of those that cannot go."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
+import pytest
 from aiokafka.partitioner import murmur2
 
+from pipeline.gateway import producer as module
 from pipeline.gateway.client import Client, ClientError, Handed
 from pipeline.gateway.limits import MIB, Limits
+from pipeline.gateway.producer import Producer
 from pipeline.gateway.records import Outgoing, Stored
 from streams.kafka_address import KafkaAddress
 from tests.pipeline.gateway.samples import REJECTED, SEAL
@@ -86,3 +90,28 @@ def test_a_topic_that_is_not_there_is_named(broker: Broker) -> None:
         return ""
 
     assert asyncio.run(ask()).startswith("topic yangguang.nowhere: ")
+
+
+def test_a_producer_that_does_not_reach_a_kafka_that_is_there_is_replaced(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_UNANSWERED_MAX", 1)
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SECONDS):
+            while not condition():  # noqa: ASYNC110 # nothing tells of it
+                await asyncio.sleep(0.05)
+
+    async def replaced() -> None:
+        producer = Producer(KafkaAddress(broker.servers), Limits())
+        producer.start()
+        await until(lambda: producer.ready)
+        lost = producer._client
+        assert lost is not None
+        lost._producer = Client(KafkaAddress(f"127.0.0.1:{free_port()}"), Limits())._producer
+        await until(lambda: producer.ready and producer._client not in (None, lost))
+        await producer.stop()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(replaced())
+    assert "is there, and the producer does not reach it: it is replaced" in caplog.text

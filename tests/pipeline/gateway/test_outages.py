@@ -197,7 +197,10 @@ def test_a_taken_port_is_one_sentence(gateway: Gateway) -> None:
 
 def set_greatest(broker: Broker, size: int) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.servers)
-    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED, {"max.message.bytes": str(size)})])
+    topic = ConfigResource(ConfigResourceType.TOPIC, REJECTED)
+    name = "max.message.bytes"
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, REJECTED, {name: str(size)})])
+    wait_until(lambda: admin.describe_configs([topic])["topic"][REJECTED][name]["value"] == str(size))
     admin.close()
 
 
