@@ -206,6 +206,7 @@ def set_greatest(broker: Broker, size: int) -> None:
 
 def test_a_producer_that_met_a_lasting_error_is_replaced(broker: Broker, quick: Gateway, tape: Tape) -> None:
     noise = bytes(range(33, 127)) * 5000
+    quick.wait_for("/readyz", 200)  # a producer that begins later asks for the limit first, and has no error to meet
     set_greatest(broker, 2_000)
     try:
         with quick.client() as client:
