@@ -5,12 +5,13 @@ Every minute is judged, also when the watermark jumps. States and transitions of
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from schemas.indicator import SHANGHAI, Indicator
 from schemas.places import place_label
+from schemas.towns import CITY_CODE
 from sinks.clickhouse import alerts
 from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
 from sinks.clickhouse.client import Store, now
@@ -57,6 +58,32 @@ def _next_day(minute: datetime) -> datetime:
     return (local.replace(hour=0, minute=0) + timedelta(days=1)).astimezone(UTC)
 
 
+def judged_places(indicator: Indicator) -> list[tuple[str, str]]:
+    """(scope, scope_id) of every place that is judged. A number that has to be reached is the whole city's: no town is
+    asked for 14 canteens of its own."""
+    places = scope_ids(indicator)
+    return [one for one in places if one[0] == "city"] if indicator.counts and indicator.comparator == ">=" else places
+
+
+def hold_back(rows: Iterable[dict[str, Any]], firing_before: Container[tuple[str, str]]) -> None:
+    """Marks the transitions of towns and platforms at minutes at whose end the city's alert of the same window and
+    subject fires: they are recorded and not sent.
+
+    :param rows: of one indicator or condition; each gets `inhibited_by`.
+    :param firing_before: windows and subjects with which the city fired before the first minute."""
+    rows = list(rows)
+    city = [row for row in rows if row["scope"] == "city" and row["transition_id"]]
+    for row in rows:
+        row["inhibited_by"] = ""
+        if row["scope"] not in ("town", "platform") or not row["transition_id"]:
+            continue
+        key = row["window"], row["subject"]
+        own = [one for one in city if (one["window"], one["subject"]) == key and one["as_of"] <= row["as_of"]]
+        last = max(own, key=lambda one: (one["as_of"], one["step"]), default=None)
+        if last["to_state"] == "firing" if last else key in firing_before:
+            row["inhibited_by"] = alert_id(row["indicator"], "city", CITY_CODE, *key)
+
+
 class Evaluation:
     """Judges one indicator over a span of minutes: pure, from values to rows of `alert_log`."""
 
@@ -74,8 +101,15 @@ class Evaluation:
         }
         for point in points:
             by_place.setdefault(Place(*point[:3]), []).append(point)
+        judged = set(judged_places(self._indicator))
+        city = {one: alert_id(self._indicator.code, "city", CITY_CODE, one) for one in self._indicator.alert_windows}
+        firing_before = {
+            (window, "") for window, one in city.items() if self._states.get(one, AlertState()).state == "firing"
+        }
         finals: dict[Place, Value] = {}
         for place, changes in by_place.items():
+            if place[:2] not in judged:
+                continue
             finals[place] = self._run_place(place, changes, first, last)
         day_rule = rule_at(self._indicator, last)
         for place, value in finals.items():
@@ -84,6 +118,7 @@ class Evaluation:
             if current.state in ("pending", "firing"):
                 row = self._row(place, current, last, value, day_rule.target)
                 self.rows.append({**row, "from_state": current.state, "to_state": current.state, "step": WENT_ON})
+        hold_back(self.rows, firing_before)
         for row in self.rows:
             if row["scope"] == "city":
                 row["worst"] = self._worst(by_place, row["window"], row["as_of"])
@@ -146,6 +181,9 @@ class Evaluation:
             "worst": [],
             "reason": "",
             "step": WENT_ON,
+            "subject": "",
+            "inhibited_by": "",
+            "facts": "",
         }
 
     def _worst(

@@ -138,9 +138,10 @@ def advance(
     return current, changes
 
 
-def alert_id(indicator: str, scope: str, scope_id: str, window: str) -> str:
-    """Identity of an alert: there is one per indicator, place and window."""
-    return f"{indicator}.{scope}.{scope_id}.{window}"
+def alert_id(indicator: str, scope: str, scope_id: str, window: str, subject: str = "") -> str:
+    """Identity of an alert: there is one per indicator, place and window, and of other kinds one per subject."""
+    place = f"{indicator}.{scope}.{scope_id}.{window}"
+    return f"{place}.{subject}" if subject else place
 
 
 def transition_id(alert: str, minute: datetime, change: Change) -> str:

@@ -60,8 +60,10 @@ class Notifier:
         pending = _Pending(message)
         wanted: list[_Delivery] = []
         for record in cast(Records, message.value):
-            transition = orjson.loads(record.value or b"null")
-            if transition and transition["kind"] in SENT_KINDS and transition["to_state"] in SENT_STATES:
+            transition = orjson.loads(record.value or b"{}")
+            if transition.get("inhibited_by"):
+                continue  # the city's message stands for it
+            if transition.get("kind") in SENT_KINDS and transition["to_state"] in SENT_STATES:
                 known = await alerts.attempts(self._store, transition["transition_id"])
                 for channel in self._channels:
                     so_far = known.get(channel.name, Attempts(0, False))

@@ -133,6 +133,9 @@ def _row(rule: RejectsRule, source: Source, state: AlertState, minute: datetime,
         "worst": [],
         "reason": "",
         "step": WENT_ON,
+        "subject": "",
+        "inhibited_by": "",
+        "facts": "",
     }
 
 

@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import orjson
 from faust.types import Message
@@ -25,6 +25,7 @@ from streams.aggregate import Aggregator, Clock
 from streams.alert import Alerter
 from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
 from streams.backlog import Backlog
+from streams.conditions import ConditionWatch
 from streams.garbage import quieten_garbage_collector
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import from_record, headers_of
@@ -50,6 +51,18 @@ def create_worker(options: Options, catalogue: Iterable[Indicator], client_id: s
     return app
 
 
+class Judging(Protocol):
+    """A kind of alerts that is judged when time has moved on."""
+
+    async def evaluate(self) -> int:
+        """Judges what has not been judged yet; returns the number of transitions."""
+        ...
+
+    def forget(self) -> None:
+        """Another owner may have gone on: read the states again before the next evaluation."""
+        ...
+
+
 class _Stages:
     """Wiring of one worker."""
 
@@ -65,6 +78,7 @@ class _Stages:
         self._alerter: Alerter | None = None
         self._backlog: Backlog | None = None
         self._rejects: RejectsWatch | None = None
+        self._conditions: ConditionWatch | None = None
         self._to_aggregate: list[Message] = []
         self._drained = asyncio.Event()
         self._as_of_moved = asyncio.Event()
@@ -101,6 +115,9 @@ class _Stages:
                     {model: length for model, length in kept.items() if length is not None},
                 )
                 self._alerter = Alerter(
+                    store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
+                )
+                self._conditions = ConditionWatch(
                     store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
                 )
                 self._backlog = Backlog(self._options.kafka, self._options.group)
@@ -213,15 +230,19 @@ class _Stages:
     async def _alert_ticks(self) -> None:
         """Judges when an as_of has moved, and now and then in the silence in which none does."""
         await self._opened()
-        alerter, rejects = cast(Alerter, self._alerter), cast(RejectsWatch, self._rejects)
+        stages: list[Judging] = [
+            cast(Alerter, self._alerter),
+            cast(ConditionWatch, self._conditions),
+            cast(RejectsWatch, self._rejects),
+        ]
         while not self._app.should_stop:
             if self._owned(AGGREGATED_TOPIC):
                 self._as_of_moved.clear()
-                if count := await alerter.evaluate() + await rejects.evaluate():
+                if count := sum([await one.evaluate() for one in stages]):
                     log.info("%d transitions", count)
             else:
-                alerter.forget()
-                rejects.forget()
+                for one in stages:
+                    one.forget()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._as_of_moved.wait(), SILENCE_SECONDS)
 

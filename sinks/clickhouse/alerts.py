@@ -13,13 +13,14 @@ from sinks.clickhouse.raw import DATABASE
 LOG_COLUMNS: Final = (
     "alert_id", "transition_id", "kind", "indicator", "scope", "scope_id", "window", "from_state", "to_state", "since",
     "held", "as_of", "recorded_at", "numerator", "denominator", "unknown", "rate", "target", "worst", "reason", "step",
+    "subject", "inhibited_by", "facts",
 )  # fmt: skip
 LOG_TYPES: Final = (
     "String", "String", "String", "String", "String", "String", "String", "String", "String",
     "DateTime64(6, 'UTC')", "UInt32", "DateTime64(6, 'UTC')", "DateTime64(6, 'UTC')", "UInt64", "UInt64", "UInt64",
     "Nullable(Float64)", "Nullable(Float64)",
     "Array(Tuple(scope String, scope_id String, name String, numerator UInt64, denominator UInt64, rate Float64))",
-    "String", "UInt8",
+    "String", "UInt8", "String", "String", "String",
 )  # fmt: skip
 
 WENT_ON: Final = 9
@@ -139,19 +140,20 @@ class KnownAlert(NamedTuple):
     state: str
     since: datetime
     held: int
+    subject: str = ""
 
 
 async def open_alerts(store: Store, indicator: str) -> list[KnownAlert]:
     """The alerts of one indicator or condition that are pending or firing, wherever it is judged now."""
     rows = await store.rows(
-        f"SELECT scope, scope_id, window, to_state, since, held FROM (\n"
+        f"SELECT scope, scope_id, window, to_state, since, held, subject FROM (\n"
         f"    SELECT * FROM {DATABASE}.alert_log WHERE alert_id != '' AND indicator = {{code:String}}\n"
         f"    ORDER BY as_of DESC, step DESC LIMIT 1 BY alert_id\n) WHERE to_state IN ('pending', 'firing')",
         {"code": indicator},
     )
     return [
-        KnownAlert(scope, scope_id, window, state, _utc(since), held)
-        for scope, scope_id, window, state, since, held in rows
+        KnownAlert(scope, scope_id, window, state, _utc(since), held, subject)
+        for scope, scope_id, window, state, since, held, subject in rows
     ]
 
 
@@ -190,8 +192,8 @@ class Attempts(NamedTuple):
 async def attempts(store: Store, transition: str) -> dict[str, Attempts]:
     """What is recorded of this transition, by channel."""
     rows = await store.rows(
-        f"SELECT channel, max(attempt), max(outcome IN ('delivered', 'refused')) FROM {DATABASE}.raw_alert_deliveries\n"
-        f"WHERE transition_id = {{id:String}} GROUP BY channel",
+        f"SELECT channel, max(attempt), max(outcome IN ('delivered', 'handed_over', 'refused'))\n"
+        f"FROM {DATABASE}.raw_alert_deliveries WHERE transition_id = {{id:String}} GROUP BY channel",
         {"id": transition},
     )
     return {str(channel): Attempts(int(count), bool(settled)) for channel, count, settled in rows}

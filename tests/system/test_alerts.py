@@ -130,6 +130,11 @@ def expected(last_as_of: int) -> list[tuple[str, str, datetime]]:
     return found
 
 
+def held(row: dict[str, Any]) -> bool:
+    """Whether the city fires when the place changes its state: all three do so in the same minutes."""
+    return bool(row["scope"] != "city" and row["to_state"] == "firing")
+
+
 def test_a_drop_fires_and_resolves_at_its_minutes_once_though_worker_and_notifier_are_killed(
     tmp_path: Path, webhook: Webhook
 ) -> None:
@@ -174,7 +179,7 @@ def test_a_drop_fires_and_resolves_at_its_minutes_once_though_worker_and_notifie
             assert own == wanted, (scope, scope_id)
         assert {to for _, to, _ in wanted} == {"pending", "firing", "resolved"}
         assert len({row["transition_id"] for row in found}) == len(found)
-        told = {row["transition_id"] for row in found if row["to_state"] in ("firing", "resolved")}
+        told = {row["transition_id"] for row in found if row["to_state"] in ("firing", "resolved") and not held(row)}
         wait_for(lambda: {one.key for one in webhook.received} == told, 60, "the webhook is told of each")
         _check_messages(webhook, stack)
     finally:
