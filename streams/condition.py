@@ -92,21 +92,30 @@ def _next_within(minute: int, length: int, rule: SilenceRule) -> int:
 
 
 def idle_spans(
-    denominators: Sequence[tuple[int, int]], spoke: Sequence[int], rule: SilenceRule, window: int, first: int, last: int
+    denominators: Sequence[tuple[int, int]],
+    spoke: Sequence[int],
+    rule: SilenceRule,
+    window: int,
+    settle: int,
+    first: int,
+    last: int,
 ) -> Iterator[Span]:
     """When a place whose stream speaks had nothing to count.
 
+    What evidence of earlier units still says in the first `settle` seconds of the window is no activity of its own, and
+    what came after its end is not counted yet: the stream has to have spoken between.
+
     :param denominators: (minute, denominator) from which minute on, ascending.
     :param spoke: minutes with an event of the stream in the place.
-    :param window: seconds of the window, which has to lie within the hours of the rule."""
-    length = int(rule.length.total_seconds())
+    :param window: seconds of the window, which has to lie within the hours of the rule.
+    :param settle: seconds that evidence needs to arrive; the window ends so long before as_of."""
     for (minute, units), (following, _) in zip(denominators, [*denominators, (_FAR, 1)][1:], strict=True):
         if units:
             continue
         for begin in range(max(minute, first), min(following - MINUTE, last) + 1, MINUTE):
-            index = bisect_left(spoke, begin)
-            speaks = index > 0 and begin - spoke[index - 1] <= length
-            if speaks and within_hours(begin, window, rule.from_hour, rule.until_hour):
+            index = bisect_left(spoke, begin - settle)
+            speaks = index > 0 and spoke[index - 1] >= begin - window
+            if speaks and within_hours(begin, window + settle, rule.from_hour, rule.until_hour):
                 yield Span(begin, following)
                 break
 

@@ -199,8 +199,9 @@ class ConditionWatch:
                     if not own or own[0][0] > begin:
                         own.insert(0, (begin, 0))
                     subject = Subject("no_activity", *place, window, indicator.code)
-                    length = int((window_length(window) + indicator.settle).total_seconds())
-                    spans = list(idle_spans(own, minutes, rule, length, begin, end))
+                    length = int(window_length(window).total_seconds())
+                    settle = int(indicator.settle.total_seconds())
+                    spans = list(idle_spans(own, minutes, rule, length, settle, begin, end))
                     over = next((minute for minute, units in own if units), None)
                     found += self._advance(subject, spans, over, begin, end)
                 hold_back(found, before)

@@ -80,13 +80,15 @@ def test_silence_judged_in_two_pieces_is_judged_the_same(spoke: list[int], cut: 
 
 
 def test_a_place_whose_stream_speaks_and_that_counts_nothing_is_idle_until_there_is_something() -> None:
-    noon = minute(12 * 60)
-    spoke = [noon - 10 * MINUTE, noon - 2 * MINUTE]
-    [span] = idle_spans([(noon, 0), (noon + 30 * MINUTE, 4)], spoke, SEAL, 3600, noon, noon + 60 * MINUTE)
-    assert span == (noon, noon + 30 * MINUTE)
-    assert not list(idle_spans([(noon, 0)], [noon - 130 * MINUTE], SEAL, 3600, noon, noon + 60 * MINUTE))
+    noon, settle, hour = minute(12 * 60), 15 * MINUTE, 60 * MINUTE
+    units = [(noon, 0), (noon + 30 * MINUTE, 4)]
+    speaks = [noon - 40 * MINUTE]
+    assert list(idle_spans(units, speaks, SEAL, hour, settle, noon, noon + hour)) == [(noon, noon + 30 * MINUTE)]
+    evidence_of_before, not_counted_yet = noon - 61 * MINUTE, noon - 5 * MINUTE
+    for said in ([], [evidence_of_before], [not_counted_yet]):
+        assert not list(idle_spans(units[:1], said, SEAL, hour, settle, noon, noon + 9 * MINUTE))
     night = minute(2 * 60)
-    assert not list(idle_spans([(night, 0)], [night - MINUTE], SEAL, 3600, night, night + 60 * MINUTE))
+    assert not list(idle_spans([(night, 0)], [night - 40 * MINUTE], SEAL, hour, settle, night, night + hour))
 
 
 def test_a_backlog_of_a_moment_is_not_told_and_what_is_not_named_is_not_well() -> None:
