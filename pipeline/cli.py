@@ -26,7 +26,7 @@ _COMMANDS: Final = {
     "rebuild": ("pipeline.commands.rebuild:rebuild", "Compute stored rates anew from the raw rows."),
     "rates": ("pipeline.commands.rates:rates", "Show the rates as they are now, or over time."),
     "why": ("pipeline.commands.why:why", "Show what counts in a number, unit by unit."),
-    "alerts": ("pipeline.commands.show:alerts", "Show alerts."),
+    "alerts": ("pipeline.commands.alerts:alerts", "Alerts: list, acknowledge, silence, route."),
     "schema": ("pipeline.commands.show:schema", "Print the JSON Schema of the events."),
     "doctor": ("pipeline.commands.doctor:doctor", "Check every part and say what to do."),
     "bench": ("pipeline.commands.bench:bench", "Measure the pipeline against named peers."),

@@ -1,12 +1,15 @@
 """What `yangguang.toml` may say of rates, their alerts, channels, retention and vendors."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
+from pipeline.configuration_channels import OneChannel
+from pipeline.configuration_notify import NotifySettings
 from pipeline.configuration_rejects import RejectsSettings
+from pipeline.configuration_routes import MaintenanceSettings, RouteSettings
 from schemas.durations import Duration, Minutes
 from schemas.indicator import Dated, DatedFloors, DatedNumbers, Day, Indicator, Numbers, always, followed_by
 from schemas.indicators import CATALOGUE
@@ -95,15 +98,6 @@ class _ByCode:
         return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
 
 
-class ChannelSettings(BaseModel):
-    """Where alerts go."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    type: Literal["console", "webhook"]
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-
-
 class VendorSettings(BaseModel):
     """Whose own messages the gateway takes, and what makes events of them."""
 
@@ -148,9 +142,12 @@ class Configuration(BaseModel):
     takeaway_active_days: Annotated[int, Field(strict=True, ge=0, le=3650)] = 30
     indicator: Annotated[dict[str, IndicatorSettings], _ByCode()] = {}
     retention: RetentionSettings = RetentionSettings()
-    channel: dict[str, ChannelSettings] = {}
+    channel: dict[str, OneChannel] = {}
     vendor: dict[str, VendorSettings] = {}
     rejects: RejectsSettings = RejectsSettings()
+    notify: NotifySettings = NotifySettings()
+    route: tuple[RouteSettings, ...] = ()
+    maintenance: tuple[MaintenanceSettings, ...] = ()
 
     def catalogue(self) -> list[Indicator]:
         """The catalogue with the settings applied."""

@@ -9,14 +9,15 @@ from pydantic import BaseModel
 
 from pipeline.configuration import (
     DATED,
-    ChannelSettings,
     Configuration,
     IndicatorSettings,
     RetentionSettings,
     VendorSettings,
     settings_of,
 )
+from pipeline.configuration_channels import ChannelSettings
 from pipeline.configuration_rejects import RejectsSettings
+from pipeline.configuration_routes import MaintenanceSettings, MatchSettings, RouteSettings, route_faults
 from pipeline.toml_file import Fault, read_toml
 from pipeline.toml_lines import Location
 from schemas.indicator import Dated, Indicator, valid_on
@@ -45,6 +46,12 @@ def _known(location: Location) -> list[str]:
             model = RetentionSettings
         case ("rejects", *_):
             model = RejectsSettings
+        case ("route" | "maintenance", _, "match", *_):
+            model = MatchSettings
+        case ("route", *_):
+            model = RouteSettings
+        case ("maintenance", *_):
+            model = MaintenanceSettings
         case ("channel", *_):
             model = ChannelSettings
         case ("vendor", *_):
@@ -68,9 +75,8 @@ def _faults(configuration: Configuration) -> Iterator[Fault]:
             f"should be more than {needed.days}d, as takeaway_active_days is {configuration.takeaway_active_days} and "
             "whole months are dropped at a time",
         )
-    for channel, settings in configuration.channel.items():
-        if settings.type == "webhook" and settings.url is None:
-            yield Fault(("channel", channel, "url"), "a webhook needs a url: add it")
+    for place, reason in route_faults(configuration.route, configuration.maintenance, configuration.channel):
+        yield Fault(place, reason)
     for vendor in configuration.vendor:
         if not _VENDOR_NAME.fullmatch(vendor):
             yield Fault(

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, ValidationError
 
 from pipeline.clickhouse_settings import ClickHouseSettings
-from pipeline.configuration import ChannelSettings, Configuration, IndicatorSettings, RetentionSettings, SettingsError
+from pipeline.configuration import Configuration, IndicatorSettings, RetentionSettings, SettingsError
+from pipeline.configuration_channels import ChannelSettings
 from pipeline.configuration_file import read_configuration
 from pipeline.environment import LOOPBACK, LOOPBACK_NAMES, Port, Secret, read_secret
 from pipeline.kafka_settings import KafkaSettings

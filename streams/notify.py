@@ -1,25 +1,32 @@
-"""Notify: every transition that people are told of goes to every channel, each on its own, each attempt recorded.
+"""Notify: every transition that people are told of goes to its channels, each on its own, each attempt recorded.
 
 A channel that hangs or refuses does not delay the others. A transition is committed when each channel has taken or
 refused it; what had been delivered before a crash is known from the record and is not sent again. Between a delivery
 and its record a crash may send once more, under the same idempotency key.
+
+What waits in a channel for people while many things happen is joined: a storm is one message.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
-from faust.types import Message
+from faust.types import Message as Record
 
-from schemas.catalogue import ALERTS_TOPIC
 from sinks.clickhouse import alerts
+from sinks.clickhouse.alert_actions import active_silences
 from sinks.clickhouse.alerts import Attempts
-from sinks.clickhouse.client import Store
-from sinks.notify.channel import Channel
-from sinks.notify.message import SENT_KINDS, SENT_STATES, compose
-from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
+from sinks.clickhouse.briefing import Briefing, brief_on
+from sinks.clickhouse.client import Store, now
+from sinks.notify.channel import Channel, Outcome
+from sinks.notify.envelope import Link, Message
+from sinks.notify.message import SENT_STATES, compose, digest, severity
+from sinks.notify.words import Language
+from streams.routing import Maintenance, Route, assignments, in_maintenance, silenced
 from streams.transport import Records
 
 log: Final = logging.getLogger(__name__)
@@ -27,109 +34,166 @@ log: Final = logging.getLogger(__name__)
 RETRY_FIRST_SECONDS: Final = 1.0
 RETRY_MAX_SECONDS: Final = 60.0
 GIVE_UP_SECONDS: Final = 24 * 3600.0
+STORM: Final = 8
+"""So many messages that wait for one channel of people are joined."""
+STORM_MOST: Final = 200
+
+BRIEFING_SECONDS: Final = 3.0
+"""A message is not held up for what would only make it better."""
+
+Transition = Mapping[str, Any]
+
+
+class Plan(NamedTuple):
+    """Who is told of what, as the configuration wants it.
+
+    `joins` are the channels for people, in which a storm is one message; `links` makes what a person can open to act on
+    an alert that fires."""
+
+    routes: Sequence[Route] = ()
+    maintenance: Sequence[Maintenance] = ()
+    joins: Collection[str] = ()
+    language: Language = "zh"
+    base_url: str = ""
+    links: Callable[[Transition, datetime], Sequence[Link]] = lambda _transition, _at: ()
 
 
 class _Pending:
-    """One list of transitions and how many deliveries of it are open."""
+    """One list of transitions and how many deliveries of it are open; no list for what came otherwise."""
 
-    def __init__(self, message: Message) -> None:
-        self.message = message
+    def __init__(self, record: Record | None) -> None:
+        self.record = record
         self.open = 0
 
 
-class _Delivery(NamedTuple):
-    """One message for one channel."""
+class Delivery(NamedTuple):
+    """One transition, or message that is ready, for one channel."""
 
     channel: str
-    text: dict[str, Any]
+    id: str
+    told: Transition | Message
     attempts: int
     """Attempts that are recorded already."""
     pending: _Pending
 
 
 class Notifier:
-    """Delivers transitions through channels, one worker task a channel, in order within a channel."""
+    """Delivers through channels, one worker task a channel, in order within a channel."""
 
-    def __init__(self, store: Store, channels: Sequence[Channel]) -> None:
+    def __init__(self, store: Store, channels: Sequence[Channel], plan: Plan = Plan()) -> None:  # noqa: B008 # immutable
         self._store = store
-        self._channels = channels
-        self._queues: dict[str, asyncio.Queue[_Delivery]] = {one.name: asyncio.Queue() for one in channels}
+        self._plan = plan
+        self._queues: dict[str, asyncio.Queue[Delivery]] = {one.name: asyncio.Queue() for one in channels}
+        self._queued: set[tuple[str, str]] = set()
 
-    async def take(self, message: Message, done: asyncio.Queue[Message]) -> None:
-        """Hands the transitions of one list to all channels; `done` gets the list when all have finished with it."""
-        pending = _Pending(message)
-        wanted: list[_Delivery] = []
-        for record in cast(Records, message.value):
-            transition = orjson.loads(record.value or b"{}")
-            if transition.get("inhibited_by"):
-                continue  # the city's message stands for it
-            if transition.get("kind") in SENT_KINDS and transition["to_state"] in SENT_STATES:
-                known = await alerts.attempts(self._store, transition["transition_id"])
-                for channel in self._channels:
-                    so_far = known.get(channel.name, Attempts(0, False))
-                    if not so_far.settled:
-                        wanted.append(_Delivery(channel.name, compose(transition), so_far.made, pending))
-        pending.open = len(wanted)
+    async def take(self, record: Record, done: asyncio.Queue[Record]) -> None:
+        """Hands the transitions of one list to their channels; `done` gets the list when all have finished with it."""
+        pending = _Pending(record)
+        wanted: list[Delivery] = []
+        for one in cast(Records, record.value):
+            transition = orjson.loads(one.value or b"null")
+            if transition and await self._is_sent(transition):
+                assigned = assignments(self._plan.routes, self._queues, transition, severity(transition), now())
+                names = [assignment.channel for assignment in assigned]
+                wanted += await self._deliveries(transition["transition_id"], transition, names, pending)
+        self._enqueue(wanted, pending)
         if not wanted:
-            done.put_nowait(message)
+            done.put_nowait(record)
+
+    async def _is_sent(self, transition: Transition) -> bool:
+        """Whether people are told: not of what the city's message stands for, is silenced or in maintenance."""
+        if transition["to_state"] not in SENT_STATES or transition.get("inhibited_by"):
+            return False
+        at = now()
+        if in_maintenance(self._plan.maintenance, transition, severity(transition), at) is not None:
+            return False
+        return silenced(await active_silences(self._store, at), transition, at) is None
+
+    async def tell(self, identity: str, told: Transition | Message, channels: Collection[str]) -> int:
+        """Sends something once to each of these channels: an escalation, a summary; returns to how many it goes now."""
+        pending = _Pending(None)
+        wanted = await self._deliveries(identity, told, channels, pending)
+        self._enqueue(wanted, pending)
+        return len(wanted)
+
+    async def _deliveries(
+        self, identity: str, told: Transition | Message, channels: Collection[str], pending: _Pending
+    ) -> list[Delivery]:
+        known = await alerts.attempts(self._store, identity)
+        found = []
+        for name in channels:
+            so_far = known.get(name, Attempts(0, False))
+            if name in self._queues and not so_far.settled and (name, identity) not in self._queued:
+                found.append(Delivery(name, identity, told, so_far.made, pending))
+        return found
+
+    def _enqueue(self, wanted: Sequence[Delivery], pending: _Pending) -> None:
+        pending.open = len(wanted)
         for delivery in wanted:
+            self._queued.add((delivery.channel, delivery.id))
             self._queues[delivery.channel].put_nowait(delivery)
 
-    async def run(self, channel: Channel, done: asyncio.Queue[Message]) -> None:
+    async def run(self, channel: Channel, done: asyncio.Queue[Record]) -> None:
         """Delivers what is in the channel's queue, for ever."""
         queue = self._queues[channel.name]
         while True:
-            delivery = await queue.get()
-            await self._deliver(channel, delivery.text, delivery.attempts)
-            delivery.pending.open -= 1
-            if not delivery.pending.open:
-                done.put_nowait(delivery.pending.message)
+            together = [await queue.get()]
+            if channel.name in self._plan.joins and queue.qsize() + 1 >= STORM:
+                with suppress(asyncio.QueueEmpty):
+                    while len(together) < STORM_MOST:
+                        together.append(queue.get_nowait())
+            await self._deliver(channel, together)
+            for delivery in together:
+                self._queued.discard((delivery.channel, delivery.id))
+                delivery.pending.open -= 1
+                if not delivery.pending.open and delivery.pending.record is not None:
+                    done.put_nowait(delivery.pending.record)
 
-    async def _deliver(self, channel: Channel, message: dict[str, Any], attempt: int) -> None:
-        delay, waited = RETRY_FIRST_SECONDS, 0.0
+    async def _message(self, delivery: Delivery) -> Message:
+        if isinstance(delivery.told, Message):
+            return delivery.told
+        transition, briefing = delivery.told, Briefing()
+        try:
+            briefing = await asyncio.wait_for(brief_on(self._store, transition), BRIEFING_SECONDS)
+        except Exception as error:  # whatever it is, the message goes without
+            log.warning("%s goes without its briefing (%s)", delivery.id, type(error).__name__)
+        return compose(
+            transition,
+            briefing,
+            language=self._plan.language,
+            base_url=self._plan.base_url,
+            links=self._plan.links(transition, now()) if transition["to_state"] == "firing" else (),
+        )
+
+    async def _deliver(self, channel: Channel, together: Sequence[Delivery]) -> None:
+        messages = [await self._message(one) for one in together]
+        message = messages[0] if len(messages) == 1 else digest(messages, language=self._plan.language)
+        attempt, delay, waited = max(one.attempts for one in together), RETRY_FIRST_SECONDS, 0.0
         while True:
             attempt += 1
-            outcome = await channel.send(message)
-            await alerts.record_delivery(
-                self._store, message["transition_id"], channel.name, attempt, outcome.word, outcome.detail
+            outcome = await self._send(channel, message)
+            joined = "" if len(together) == 1 else f" (one of {len(together)} in {message.id})"
+            await asyncio.gather(
+                *(
+                    alerts.record_delivery(
+                        self._store, one.id, channel.name, attempt, outcome.word, outcome.detail + joined
+                    )
+                    for one in together
+                )
             )
             if outcome.word != "failed" or waited > GIVE_UP_SECONDS:
-                if outcome.word != "delivered":
-                    log.error("channel %s does not take %s: %s", channel.name, message["transition_id"], outcome.detail)
+                if outcome.word in ("failed", "refused"):
+                    log.error("channel %s does not take %s: %s", channel.name, message.id, outcome.detail)
                 return
-            log.warning("channel %s: %s; tried again in %.0f s", channel.name, outcome.detail, delay)
-            await asyncio.sleep(delay)
-            waited += delay
+            pause = max(delay, outcome.retry_after)
+            log.warning("channel %s: %s; tried again in %.0f s", channel.name, outcome.detail, pause)
+            await asyncio.sleep(pause)
+            waited += pause
             delay = min(delay * 2, RETRY_MAX_SECONDS)
 
-
-def create_notifier(options: Options, channels: Sequence[Channel], client_id: str = "notifier") -> App:
-    """The notifier's own app, so that it lives and dies apart from the workers."""
-    app = create_app(options._replace(group=f"{options.group}-notify"), client_id)
-    done: asyncio.Queue[Message] = asyncio.Queue()
-    tasks: list[asyncio.Task[None]] = []
-
-    @stopping_on_failure
-    async def notify(stream: Any) -> None:
-        store = await Store.open(options.clickhouse)
-        notifier = Notifier(store, channels)
-        run = stopping_on_failure(notifier.run)
-        tasks.extend(asyncio.create_task(run(channel, done)) for channel in channels)
-        tasks.append(asyncio.create_task(_commit(app, done)))
-        async for event in stream.noack().events():
-            await notifier.take(event.message, done)
-
-    async def close() -> None:
-        for task in tasks:
-            task.cancel()
-        for channel in channels:
-            await channel.close()
-
-    app.closing = close
-    app.agent(app.topic(ALERTS_TOPIC, schema=RecordListSchema()), name="notify")(notify)
-    return app
-
-
-async def _commit(app: App, done: asyncio.Queue[Message]) -> None:
-    while True:
-        app.lists.landed(await done.get())
+    async def _send(self, channel: Channel, message: Message) -> Outcome:
+        try:
+            return await channel.send(message)
+        except Exception as error:  # a fault of ours in one channel must not end the others
+            log.exception("channel %s", channel.name)
+            return Outcome("failed", f"{type(error).__name__} in channel {channel.name}")

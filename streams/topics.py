@@ -13,6 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
 from schemas.catalogue import (
+    ACTIONS_TOPIC,
     AGGREGATED_TOPIC,
     ALERTS_TOPIC,
     AUDIT_TOPIC,
@@ -61,6 +62,7 @@ def wanted_topics(partitions: int, replication: int, rejected_kept: timedelta = 
         topic(LANDED_TOPIC, len(STREAMS), retention_ms=7 * _DAY_MS),
         topic(AGGREGATED_TOPIC, 1, retention_ms=_DAY_MS),
         topic(ALERTS_TOPIC, 1, retention_ms=90 * _DAY_MS),
+        topic(ACTIONS_TOPIC, 1, retention_ms=90 * _DAY_MS),
         topic(KEYS_TOPIC, 1, cleanup_policy="compact"),
         topic(AUDIT_TOPIC, 1, retention_ms=3 * 365 * _DAY_MS),
     ]

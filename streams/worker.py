@@ -26,6 +26,7 @@ from streams.alert import Alerter
 from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
 from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
+from streams.event_alerts import EventAlerter
 from streams.garbage import quieten_garbage_collector
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import from_record, headers_of
@@ -79,6 +80,7 @@ class _Stages:
         self._backlog: Backlog | None = None
         self._rejects: RejectsWatch | None = None
         self._conditions: ConditionWatch | None = None
+        self._events: EventAlerter | None = None
         self._to_aggregate: list[Message] = []
         self._drained = asyncio.Event()
         self._as_of_moved = asyncio.Event()
@@ -119,6 +121,9 @@ class _Stages:
                 )
                 self._conditions = ConditionWatch(
                     store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
+                )
+                self._events = EventAlerter(
+                    store, self._publish_transitions, event_clock=self._options.clock == "event"
                 )
                 self._backlog = Backlog(self._options.kafka, self._options.group)
                 self._rejects = RejectsWatch(store, self._options.rejects, self._backlog, self._publish_transitions)
@@ -233,6 +238,7 @@ class _Stages:
         stages: list[Judging] = [
             cast(Alerter, self._alerter),
             cast(ConditionWatch, self._conditions),
+            cast(EventAlerter, self._events),
             cast(RejectsWatch, self._rejects),
         ]
         while not self._app.should_stop:

@@ -186,7 +186,7 @@ def _alert(now: datetime) -> list[Any]:
         "indicator": "seal_coverage", "scope": "town", "scope_id": OTHER, "window": "1h", "from_state": "pending",
         "to_state": "firing", "since": now, "held": 0, "as_of": now, "recorded_at": now, "numerator": 4,
         "denominator": 6, "unknown": 2, "rate": 4 / 6, "target": 0.9, "worst": [], "reason": "has held for 10 min",
-        "step": 1,
+        "step": 1, "subject": "", "inhibited_by": "", "facts": "",
     }  # fmt: skip
     return [row[name] for name in LOG_COLUMNS]
 

@@ -15,9 +15,9 @@ import pytest
 
 from pipeline.cli import cli
 from pipeline.configuration import VendorSettings
+from pipeline.configuration_channels import TYPES as CHANNEL_TYPES
 from pipeline.gateway import Options, create_gateway
 from pipeline.settings import (
-    ChannelSettings,
     Configuration,
     IndicatorSettings,
     Settings,
@@ -140,7 +140,7 @@ def test_the_table_of_the_file_has_every_key() -> None:
     expected |= {f"indicator.CODE.{key}" for key in keys(IndicatorSettings) | {"PARAMETER"}}
     for table in ("rejects", "retention"):
         expected |= {f"{table}.{key}" for key in keys(Configuration.model_fields[table].annotation)}
-    expected |= {f"channel.NAME.{key}" for key in keys(ChannelSettings)}
+    expected |= {f"channel.NAME.{key}" for model in CHANNEL_TYPES.values() for key in keys(model)}
     expected |= {f"vendor.NAME.{key}" for key in keys(VendorSettings)}
     assert shown.keys() == expected
     parameters = {name for entry in CATALOGUE.values() for name in entry.parameters}

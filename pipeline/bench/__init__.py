@@ -17,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from pipeline.bench.gateway import command as gateway  # noqa: PLC0415
 
         return gateway.bench_gateway if name == "bench_gateway" else gateway.gateway
+    if name in ("bench_alerts", "alerts_command"):
+        from pipeline.bench.alerts import command as alerts  # noqa: PLC0415
+
+        return alerts.bench_alerts if name == "bench_alerts" else alerts.alerts
     raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -3,7 +3,7 @@
 import click
 
 try:
-    from pipeline.bench import gateway_command, land, rates
+    from pipeline.bench import alerts_command, gateway_command, land, rates
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"bench runs its own Kafka and ClickHouse and {error.name} is not installed: install yangguang[embedded]"
@@ -18,3 +18,4 @@ def bench() -> None:
 bench.add_command(land)
 bench.add_command(rates)
 bench.add_command(gateway_command)
+bench.add_command(alerts_command)

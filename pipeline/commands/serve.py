@@ -7,24 +7,13 @@ import sys
 import click
 import faust
 
-from pipeline.settings import Settings, load_settings
-from sinks.notify.channel import Channel
-from sinks.notify.console import ConsoleChannel
-from sinks.notify.webhook import WebhookChannel
+from pipeline.channels import channels
+from pipeline.notifying import notifier_of
+from pipeline.settings import load_settings
 from streams.app import App
-from streams.notify import create_notifier
+from streams.outage import OutageWatch, accepts
 from streams.topics import ensure_topics
 from streams.worker import create_worker
-
-
-def channels(settings: Settings) -> list[Channel]:
-    """The channels of yangguang.toml; the console where it names none."""
-    configured = settings.configuration().channel
-    made: list[Channel] = [
-        WebhookChannel(name, one.url or "") if one.type == "webhook" else ConsoleChannel(name)
-        for name, one in configured.items()
-    ]
-    return made or [ConsoleChannel("console")]
 
 
 def _name(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -54,13 +43,22 @@ def worker(name: str) -> None:
 def notifier(name: str) -> None:
     """Run the notifier: it delivers what fires and what resolves to the channels of yangguang.toml."""
     settings = load_settings()
+    configuration = settings.configuration()
+    OutageWatch(
+        {
+            "Kafka": accepts(settings.kafka_address.server_list),
+            "ClickHouse": accepts([f"{settings.writer.host}:{settings.writer.port}"]),
+        },
+        lambda: channels(configuration.channel),
+        settings.home / "notifier" / "outages.json",
+    ).start()
     ensure_topics(
         settings.kafka_address,
         settings.partitions,
         settings.replication,
-        rejected_kept=settings.configuration().retention.rejected,
+        rejected_kept=configuration.retention.rejected,
     )
-    _run(create_notifier(settings.worker_options(), channels(settings), name))
+    _run(notifier_of(settings, configuration, name))
 
 
 @click.command()

@@ -32,6 +32,7 @@ PUBLIC_NAMES = (
     "events",
     "rejected",
     "rejected_summary",
+    "acknowledgements",
     "alerts",
     "alert_transitions",
     "alert_deliveries",

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from pipeline.gateway.acting import Acting
 from pipeline.gateway.background import background, ended
 from pipeline.gateway.callers import Access, Callers
 from pipeline.gateway.dashboard import page
@@ -28,6 +29,7 @@ from pipeline.keys.ring import KeyRing
 from pipeline.vendors import Vendor
 from schemas.json_schema import event_schemas
 from sinks.clickhouse.client import Address
+from streams.action_links import link_key
 from streams.kafka_address import KafkaAddress
 
 _RATE_FILTERS: Final = ("indicator", "scope", "scope_id", "window", "status")
@@ -68,6 +70,9 @@ def create_gateway(options: Options) -> FastAPI:
     app.add_api_route("/v1/vendors/{name}", gateway.vendor_messages, methods=["POST"], response_class=Response)
     app.add_api_route("/v1/rates", gateway.rates, response_class=Response)
     app.add_api_route("/v1/alerts", gateway.alerts, response_class=Response)
+    app.add_api_route("/v1/alerts/{alert_id}/ack", gateway.acknowledge, methods=["POST"], response_class=Response)
+    app.add_api_route("/a/{token}", gateway.show_link, response_class=Response, include_in_schema=False)
+    app.add_api_route("/a/{token}", gateway.act, methods=["POST"], response_class=Response, include_in_schema=False)
     app.add_api_route("/v1/rejected", gateway.rejected, response_class=Response)
     app.add_api_route("/v1/schemas", gateway.schemas, response_class=Response)
     app.add_api_route("/v1/schemas/{kind}", gateway.schema, response_class=Response)
@@ -94,6 +99,8 @@ class _Gateway:
         self._callers = Callers(self._ring, options.access)
         intake, budget = Intake(self._producer, options.limits), Budget(options.limits.held_bytes)
         self._events = Events(intake, self._callers, options.vendors, options.limits, budget)
+        links = link_key(options.access.signing_key)
+        self._acting = Acting(self._producer, self._reader, self._callers, links, options.limits, budget)
         self._producer.start()
         self._reader.start()
         if options.mqtt is not None:
@@ -135,6 +142,18 @@ class _Gateway:
         """Every alert in its present state: view alerts."""
         filters = filters_of(request.query_params.multi_items(), _ALERT_FILTERS)
         return _json({"alerts": await self._reader.select("alerts", filters, _ALERT_ORDER)})
+
+    async def acknowledge(self, request: Request, alert_id: str) -> Response:
+        """Acknowledges the firing of an alert."""
+        return await self._acting.acknowledge(request, alert_id)
+
+    async def show_link(self, token: str) -> Response:
+        """The page behind the link of a message."""
+        return await self._acting.show(token)
+
+    async def act(self, request: Request, token: str) -> Response:
+        """Does what was chosen on that page."""
+        return await self._acting.act(request, token)
 
     async def rejected(self, request: Request) -> Response:
         """The refused events of the producer whose API key is sent."""

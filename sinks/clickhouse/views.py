@@ -6,6 +6,7 @@ Times are stored in UTC and shown in Asia/Shanghai. The SQL of rates stands in `
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from schemas.action import MATCHED
 from schemas.catalogue import MODELS
 from schemas.columns import LANDED_AT, TableColumn, table_columns
 from schemas.event import EventData
@@ -13,6 +14,7 @@ from schemas.indicator import Indicator
 from schemas.indicators import INDICATORS
 from schemas.seal import Order
 from sinks.clickhouse import asked_views, catalogue_views, rate_views
+from sinks.clickhouse.alert_actions import ACKNOWLEDGEMENTS, HOLDING, of_firing
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import MOMENT, create_view, shown
 from sinks.clickhouse.units import EVIDENCE_FIELDS, EVIDENCE_KEY, KEY
@@ -165,14 +167,22 @@ _ALERT_COLUMNS: Final = (
     TableColumn("scope", "LowCardinality(String)", "city, town or platform; source for condition rejects_high"),
     TableColumn("scope_id", "LowCardinality(String)", "Code of the city, town or platform; the source"),
     TableColumn("window", "LowCardinality(String)", "Window, now for stock"),
+    TableColumn("subject", "String", "What it is about within its place, such as a stream; empty for rates"),
 )
 _WORST: Final = (
     "Array(Tuple(scope String, scope_id String, name String, numerator UInt64, denominator UInt64, rate Float64))"
 )
 
 
+def _names_it() -> str:
+    """Whether every column that a silence names has its value in the row of the alert."""
+    value = ", ".join(f"name = '{one}', toString(log.`{one}`)" for one in MATCHED)
+    return f"arrayAll(name -> one.1[name] = multiIf({value}, NULL), mapKeys(one.1))"
+
+
 def _alerts() -> dict[str, str]:
     key = ", ".join(f"`{one.name}`" for one in _ALERT_COLUMNS)
+    shown_key = ", ".join(f"log.`{one.name}` AS `{one.name}`" for one in _ALERT_COLUMNS)
     counts = ", ".join(one.name for one in _RATE_COLUMNS)
     log = f"{DATABASE}.alert_log"
     return {
@@ -185,16 +195,22 @@ def _alerts() -> dict[str, str]:
                 TableColumn("as_of", MOMENT, "Minute at which the numbers were taken"),
                 *_RATE_COLUMNS,
                 TableColumn("worst", _WORST, "The worst places below the city at as_of"),
-                TableColumn("acknowledged_by", "Nullable(String)", "Who acknowledged it"),
+                TableColumn("acknowledged_by", "Nullable(String)", "Who acknowledged this firing"),
                 TableColumn("silenced_until", f"Nullable({MOMENT})", "Until when it is silenced"),
+                TableColumn("inhibited_by", "String", "The city's alert that held its message back; empty where none"),
+                TableColumn("facts", "String", "What an event alert knows of its subject, JSON; empty for others"),
             ],
-            f"SELECT {key}, to_state AS state, toTimeZone(log.since, 'Asia/Shanghai') AS since,\n"
+            f"WITH (SELECT groupArray((named, ends)) FROM ({HOLDING}) WHERE ends > now64(6)) AS holding\n"
+            f"SELECT {shown_key}, to_state AS state, toTimeZone(log.since, 'Asia/Shanghai') AS since,\n"
             f"    toTimeZone(log.as_of, 'Asia/Shanghai') AS as_of, {counts}, worst,\n"
-            f"    nullIf(actions.acknowledged_by, '') AS acknowledged_by,\n"
-            f"    toTimeZone(actions.silenced_until, 'Asia/Shanghai') AS silenced_until\n"
+            f"    if(to_state = 'firing', nullIf({of_firing('acknowledged.made', 'log.since')}, ''), NULL) "
+            f"AS acknowledged_by,\n"
+            f"    toTimeZone(nullIf(arrayMax(arrayMap(one -> one.2, arrayFilter("
+            f"one -> {_names_it()}, holding))), toDateTime64(0, 6, 'UTC')), 'Asia/Shanghai') AS silenced_until,\n"
+            f"    inhibited_by, facts\n"
             f"FROM (SELECT * FROM {log} WHERE alert_id != '' ORDER BY alert_log.as_of DESC, step DESC "
             f"LIMIT 1 BY alert_id) AS log\n"
-            f"LEFT JOIN (SELECT * FROM {DATABASE}.alert_actions FINAL) AS actions USING (alert_id)",
+            f"LEFT JOIN ({ACKNOWLEDGEMENTS}) AS acknowledged ON acknowledged.alert_id = log.alert_id",
             "Every alert that ever left ok, in its present state",
         ),
         "alert_transitions": create_view(
@@ -208,11 +224,31 @@ def _alerts() -> dict[str, str]:
                 TableColumn("recorded_at", MOMENT, "When the transition was recorded"),
                 *_RATE_COLUMNS,
                 TableColumn("reason", "String", "Why the state changed"),
+                TableColumn("inhibited_by", "String", "The city's alert that held its message back; empty where none"),
             ],
             f"SELECT transition_id, {key}, from_state, to_state, toTimeZone(log.as_of, 'Asia/Shanghai') AS as_of,\n"
-            f"    toTimeZone(log.recorded_at, 'Asia/Shanghai') AS recorded_at, {counts}, reason\n"
+            f"    toTimeZone(log.recorded_at, 'Asia/Shanghai') AS recorded_at, {counts}, reason, inhibited_by\n"
             f"FROM (SELECT * FROM {log} FINAL WHERE transition_id != '') AS log",
             "Every change of state of an alert",
+        ),
+        "acknowledgements": create_view(
+            "acknowledgements",
+            [
+                TableColumn("action_id", "String", "Identity of the action"),
+                TableColumn("action", "LowCardinality(String)", "acknowledge, silence or unsilence"),
+                TableColumn("alert_id", "String", "Alert that a person acted on; empty for a silence of several"),
+                TableColumn("by", "String", "Who acted"),
+                TableColumn("why", "String", "Why"),
+                TableColumn("matches", "Map(String, String)", "Columns of alerts and the values a silence holds for"),
+                TableColumn("until", f"Nullable({MOMENT})", "Until when a silence holds"),
+                TableColumn("at", MOMENT, "When the person acted"),
+                TableColumn("via", "LowCardinality(String)", "cli, api or link"),
+            ],
+            f"SELECT action_id, action, alert_id, `by`, why, matches,\n"
+            f"    toTimeZone(log.`until`, 'Asia/Shanghai') AS `until`,\n"
+            f"    toTimeZone(log.at, 'Asia/Shanghai') AS at, via\n"
+            f"FROM (SELECT * FROM {DATABASE}.raw_alert_actions FINAL) AS log",
+            "What people did about alerts: acknowledgements and silences",
         ),
         "alert_deliveries": create_view(
             "alert_deliveries",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.configuration_channels import WebhookSettings
 from pipeline.settings import Configuration, IndicatorSettings, RetentionSettings, read_configuration
 from schemas.indicator import ALWAYS, LAST_DAY, Dated, Indicator, valid_on
 from schemas.indicators import CATALOGUE, INDICATORS
@@ -60,7 +61,9 @@ def test_the_published_sample_is_accepted() -> None:
     update = {"recovery": (always_valid(0.92),)}
     assert entries.pop("seal_coverage") == CATALOGUE["seal_coverage"].model_copy(update=update)
     assert entries == {code: one for code, one in CATALOGUE.items() if code != "seal_coverage"}
-    assert configuration.channel["duty"].url == "http://127.0.0.1:9000/hook"
+    duty = configuration.channel["duty"]
+    assert isinstance(duty, WebhookSettings)
+    assert duty.url == "http://127.0.0.1:9000/hook"
 
 
 def test_everything_is_optional() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from pipeline.gateway.pages.responses import SCHEMAS
+from schemas.action import BY_MAX, WHY_MAX
 from schemas.catalogue import EVENT_TYPES
 from schemas.examples import examples
 from schemas.json_schema import envelope_part
@@ -97,3 +98,14 @@ def compact(value: Any) -> str:
 
 def _summary(kind: str) -> str:
     return f"{kind}: " + (EVENT_TYPES[kind].__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+def acknowledgement_body() -> dict[str, Any]:
+    """Who acknowledges an alert, and why."""
+    properties = {
+        "by": {"type": "string", "minLength": 1, "maxLength": BY_MAX, "description": "Who acts"},
+        "why": {"type": "string", "minLength": 1, "maxLength": WHY_MAX, "description": "Why"},
+    }
+    schema = {"type": "object", "properties": properties, "required": ["by", "why"], "additionalProperties": False}
+    shown = {"by": "值班员", "why": "已联系平台核查"}
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": shown}}}

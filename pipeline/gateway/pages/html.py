@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import Response
 
+_SHUT: Final = ("default-src", "base-uri", "form-action", "frame-ancestors")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
@@ -37,7 +38,8 @@ def page(html: str, *policy: str) -> Response:
 
     :param policy: Content-Security-Policy directives that open what is shut otherwise.
     """
-    shut = ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+    opened = {directive.partition(" ")[0] for directive in policy}
+    shut = [f"{name} 'none'" for name in _SHUT if name not in opened]  # of two the browser takes the first
     headers = {
         "Content-Security-Policy": "; ".join((*shut, *policy)),
         "X-Content-Type-Options": "nosniff",

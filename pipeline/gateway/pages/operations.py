@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.pages import parameters
-from pipeline.gateway.pages.bodies import compact, event_body, vendor_body
+from pipeline.gateway.pages.bodies import acknowledgement_body, compact, event_body, vendor_body
 from pipeline.gateway.pages.responses import SCHEMAS, json_response, outcomes, problems, vendor_outcomes
 from pipeline.gateway.problems import PROBLEM_JSON
 from schemas.catalogue import EVENT_TYPES
@@ -143,6 +143,20 @@ def operations(limits: Limits) -> dict[tuple[str, str], Operation]:
             "parameters": parameters.alert_filters(),
             "responses": {"200": json_response("The alerts.", _rows("alerts", "AlertRow")), **problems(400, 503)},
         },
+        ("post", "/v1/alerts/{alert_id}/ack"): {
+            "tags": [_NUMBERS],
+            "operationId": "postAcknowledgement",
+            "summary": "Acknowledge a firing alert · 确认告警",
+            "description": "Somebody sees to it, so nobody else is called. It holds for this firing; the next one is "
+            "not acknowledged. 202 is answered when every replica of Kafka has it.",
+            "security": _pushing(),
+            "parameters": [parameters.in_path("alert_id", "Its id in `/v1/alerts`", {"type": "string"})],
+            "requestBody": acknowledgement_body(),
+            "responses": {
+                "202": json_response("It is durable.", _acknowledged()),
+                **problems(400, 401, 404, 408, 409, 413, 415, 429, 503),
+            },
+        },
         ("get", "/v1/schemas"): {
             "tags": [_SCHEMAS],
             "operationId": "getSchemas",
@@ -192,6 +206,12 @@ def _asking() -> list[dict[str, list[str]]]:
 def _pushing() -> list[dict[str, list[str]]]:
     """The key, and the signature where the key asks for it."""
     return [*_asking(), *(one | {name: [] for name in SIGNATURE} for one in _asking())]
+
+
+def _acknowledged() -> dict[str, Any]:
+    text = {"type": "string"}
+    properties = {"action_id": text, "alert_id": text, "since": text | {"format": "date-time"}}
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _rows(name: str, row: str) -> dict[str, Any]:

@@ -52,6 +52,11 @@ _PROBLEMS: Final[dict[HTTPStatus, tuple[str, str, dict[str, Any]]]] = {
         "there is nothing of that name: use one of those that the answer names",
         {},
     ),
+    HTTPStatus.CONFLICT: (
+        "The alert does not fire, so there is nothing to acknowledge.",
+        "alert seal-1 is resolved: only one that fires is acknowledged",
+        {},
+    ),
     HTTPStatus.REQUEST_TIMEOUT: (
         "The body did not arrive in time.",
         "the body did not arrive in 30 s: send it again",

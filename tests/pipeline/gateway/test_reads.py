@@ -39,6 +39,7 @@ def test_alerts_have_moments_of_shanghai_and_named_places(http: httpx.Client, cl
         "scope_id": "330681", "window": "1h", "from_state": "pending", "to_state": "firing", "since": at, "held": 0,
         "as_of": at, "recorded_at": at, "numerator": 50, "denominator": 100, "unknown": 3, "rate": 0.5, "target": 0.9,
         "worst": [("town", "330681001", "暨阳街道", 1, 9, 0.1)], "reason": "", "step": 1,
+        "subject": "", "inhibited_by": "", "facts": "",
     }  # fmt: skip
     client = clickhouse.client()
     client.insert("yangguang.alert_log", [[row[name] for name in LOG_COLUMNS]], column_names=LOG_COLUMNS)

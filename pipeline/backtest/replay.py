@@ -1,0 +1,75 @@
+"""Judges a period again, day by day, by a configuration: reads stored numbers and writes nothing."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pipeline.backtest.firings import Firing, firings
+from schemas.indicator import Indicator
+from sinks.clickhouse import alerts
+from sinks.clickhouse.client import Store
+from sinks.clickhouse.computed import computed_as
+from sinks.clickhouse.raw import DATABASE
+from streams.alert import MINUTE, Evaluation
+from streams.alert_machine import AlertState
+
+_DAY: Final = timedelta(days=1)
+
+
+def judged(catalogue: Sequence[Indicator]) -> list[Indicator]:
+    """The indicators that have an alert."""
+    return [one for one in catalogue if one.target and one.comparator]
+
+
+def computed_otherwise(own: Sequence[Indicator], other: Sequence[Indicator]) -> list[str]:
+    """Codes of indicators whose stored numbers the other configuration would compute in another way."""
+    stored = {one.code: computed_as(one) for one in own}
+    return [one.code for one in other if stored.get(one.code) != computed_as(one)]
+
+
+def days(begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """First and last minute of each portion of at most a day of the minutes in [begin, end)."""
+    found = []
+    first = begin.astimezone(UTC).replace(second=0, microsecond=0)
+    while first < end:
+        following = min(first + _DAY, end)
+        found.append((first, following - MINUTE))
+        first = following
+    return found
+
+
+async def replay(
+    store: Store, catalogue: Sequence[Indicator], begin: datetime, end: datetime, on_day: Callable[[], None]
+) -> list[Firing]:
+    """The firings of a period by a catalogue; every alert begins it in state ok.
+
+    :param on_day: called when an indicator's day is judged."""
+    rows: list[dict[str, Any]] = []
+    for indicator in judged(catalogue):
+        states: dict[str, AlertState] = {}
+        for first, last in days(begin, end):
+            evaluation = Evaluation(indicator, states)
+            evaluation.run(await alerts.series(store, indicator, first, last), first, last)
+            rows += [row for row in evaluation.rows if row["transition_id"]]
+            on_day()
+    return firings(rows)
+
+
+_RECORDED: Final = f"""SELECT DISTINCT alert_id, indicator, scope, scope_id, window, from_state, to_state,
+    toDateTime64(as_of, 0, 'UTC') AS at, step, inhibited_by
+FROM {DATABASE}.alert_log
+WHERE kind = 'rate' AND transition_id != '' AND as_of >= toDateTime({{begin:Int64}})
+    AND as_of < toDateTime({{end:Int64}})"""
+_NAMES: Final = (
+    "alert_id", "indicator", "scope", "scope_id", "window", "from_state", "to_state", "as_of", "step", "inhibited_by",
+)  # fmt: skip
+
+
+async def recorded(store: Store, begin: datetime, end: datetime) -> list[Firing]:
+    """The firings of rate alerts that began in the period and were recorded."""
+    span = {"begin": int(begin.timestamp()), "end": int(end.timestamp())}
+    rows = [dict(zip(_NAMES, row, strict=True)) for row in await store.rows(_RECORDED, span)]
+    for row in rows:
+        moment = row["as_of"]
+        row["as_of"] = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return firings(rows)

@@ -1,0 +1,136 @@
+"""What replayed alerts are worth: which incidents they found, how late, and which of them nothing explains. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final, NamedTuple
+
+from pipeline.backtest.firings import Firing, flaps, per_week
+from pipeline.simulator.incidents import Incident
+from pipeline.simulator.moments import day_number, day_start, to_datetime, to_us
+from schemas.durations import window_length
+from schemas.indicators import CATALOGUE
+from schemas.towns import CITY_CODE
+
+INDICATOR_OF: Final = {
+    "seal-drop": "seal_coverage",
+    "kitchen-drop": "kitchen_build",
+    "camera-dark": "camera_online",
+}
+"""The indicator whose alert finds an incident. Incidents of other names are met by conditions, not by rates."""
+
+
+class Occurrence(NamedTuple):
+    """One time that an incident happened: [begin, end)."""
+
+    incident: Incident
+    begin: datetime
+    end: datetime
+
+
+class Found(NamedTuple):
+    """An occurrence and the first firing that tells of it. `already` says that a matching alert was firing before it
+    began, so that nobody would have been told anew."""
+
+    occurrence: Occurrence
+    first: Firing | None
+    already: bool
+
+    @property
+    def delay(self) -> timedelta | None:
+        """From the begin of the incident to the firing."""
+        return None if self.first is None else self.first.begin - self.occurrence.begin
+
+
+class Score(NamedTuple):
+    """How good the alerts of a period were. `false_alarms` are of city and towns, of the indicators that incidents
+    meet."""
+
+    found: list[Found]
+    false_alarms: list[Firing]
+    flaps_per_week: float
+
+    def delays(self, name: str) -> list[timedelta]:
+        """Of the incidents of a name that were found."""
+        return [one.delay for one in self.found if one.delay is not None and one.occurrence.incident.name == name]
+
+    def median_delay(self, name: str) -> timedelta | None:
+        """The median of them; None without one."""
+        delays = self.delays(name)
+        return timedelta(seconds=median(one.total_seconds() for one in delays)) if delays else None
+
+
+def occurrences(incidents: Sequence[Incident], begin: datetime, end: datetime) -> list[Occurrence]:
+    """When incidents that rates can find happened in a period; a daily one happens once a day."""
+    found = []
+    for incident in incidents:
+        if incident.name not in INDICATOR_OF:
+            continue
+        for day in range(day_number(to_us(begin)), day_number(to_us(end)) + 1):
+            low = max(day_start(day), to_us(begin)) if incident.window.begin is None else to_us(begin)
+            if incident.window.begin is None and day > day_number(to_us(begin)):
+                break
+            for start, stop in _spans(incident, day, low):
+                over = min(to_us(end), stop if stop is not None else to_us(end))
+                if to_us(begin) <= start < over:
+                    found.append(Occurrence(incident, to_datetime(start), to_datetime(over)))
+    return sorted(found, key=lambda one: one.begin)
+
+
+def _spans(incident: Incident, day: int, origin: int) -> list[tuple[int, int | None]]:
+    return incident.window.spans(day, origin)
+
+
+def own_place(incident: Incident) -> tuple[str, str]:
+    """Scope and scope_id of the place that an incident meets as a whole."""
+    if incident.town is not None:
+        return "town", incident.town
+    return ("platform", incident.platform) if incident.platform is not None else ("city", CITY_CODE)
+
+
+def tells_of(incident: Incident, firing: Firing) -> bool:
+    """Whether an alert finds an incident: that of its own place, or of the city."""
+    mine = firing.indicator == INDICATOR_OF.get(incident.name)
+    return mine and (firing.scope == "city" or (firing.scope, firing.scope_id) == own_place(incident))
+
+
+def explains(incident: Incident, firing: Firing) -> bool:
+    """Whether an incident meets units of the place of an alert, so that it may be why it fires."""
+    if firing.indicator != INDICATOR_OF.get(incident.name):
+        return False
+    return {
+        "town": incident.town in (None, firing.scope_id),
+        "platform": incident.platform in (None, firing.scope_id),
+    }.get(firing.scope, True)
+
+
+def margin(firing: Firing) -> timedelta:
+    """How long after the end of an incident its numbers still stand in the window: window and settle time."""
+    entry = CATALOGUE[firing.indicator]
+    length = timedelta(0) if firing.window == "now" else window_length(firing.window)
+    return length + entry.settle + entry.for_
+
+
+def score(several: Sequence[Firing], incidents: Sequence[Incident], begin: datetime, end: datetime) -> Score:
+    """Scores the firings of a period against the incidents of it. An incident is found by the alert of its own
+    place or the city's that begins to fire in it or within one window after it."""
+    happened = occurrences(incidents, begin, end)
+    found = []
+    for one in happened:
+        matching = [firing for firing in several if tells_of(one.incident, firing)]
+        first = next((firing for firing in matching if one.begin <= firing.begin <= one.end + margin(firing)), None)
+        already = any(
+            firing.begin < one.begin and (firing.end is None or firing.end > one.begin) for firing in matching
+        )
+        found.append(Found(one, first, already))
+    judged = set(INDICATOR_OF.values())
+    wrong = [
+        firing
+        for firing in several
+        if firing.scope in ("city", "town")
+        and firing.indicator in judged
+        and not any(
+            explains(one.incident, firing) and one.begin <= firing.begin <= one.end + margin(firing) for one in happened
+        )
+    ]
+    return Score(found, wrong, per_week(flaps(several), begin, end))

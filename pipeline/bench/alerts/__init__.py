@@ -1,0 +1,1 @@
+"""What it costs to judge, and how long it takes until people are told: `yangguang bench alerts`."""

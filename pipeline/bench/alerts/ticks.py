@@ -1,0 +1,122 @@
+"""What one tick of the alert stage costs: a minute of as_of for all indicators, places and conditions of a city."""
+
+import asyncio
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import orjson
+
+from pipeline.bench.filled_city import fillings
+from pipeline.bench.metered import Cost, Meter, MeteredStore
+from pipeline.bench.rates_measure import ACTIVE_DAYS, END, LATENESS, Say
+from pipeline.bench.services import OwnClickHouse, own_clickhouse, own_kafka
+from schemas.catalogue import STREAMS
+from schemas.indicators import INDICATORS
+from sinks.clickhouse.catalogue import sync_catalogue
+from sinks.clickhouse.client import Store, connect
+from sinks.clickhouse.migrate import Migrator
+from sinks.clickhouse.progress import write_watermarks
+from streams.alert import MINUTE, Alerter, PublishTransitions
+from streams.app import GROUP
+from streams.backlog import Backlog
+from streams.conditions import ConditionWatch
+from streams.rebuild import Rebuilder, adopt
+from streams.rejects_condition import RejectsRule, RejectsWatch
+from streams.topics import ensure_topics
+from streams.worker import Judging
+
+WARM: Final = 3
+"""Ticks that are not counted: the first reads the log, and ClickHouse its files."""
+
+
+_EVENTS: Final = "streams.event_alerts"
+"""The stage of alerts on single events."""
+
+
+class Ticks(NamedTuple):
+    """What each counted tick took, by stage and for all of them (`all`), and how many transitions there were."""
+
+    costs: dict[str, list[Cost]]
+    transitions: int
+
+
+def measure_ticks(home: Path, orders: int, cameras: int, ticks: int, say: Say) -> Ticks:
+    """Fills a database of its own and moves as_of on minute by minute. Raises BenchError and ClickHouseError."""
+    with own_kafka(home) as kafka, own_clickhouse(home) as own:
+        ensure_topics(kafka.address, 4)
+        client = connect(own.address, None)
+        try:
+            migrator = Migrator(client)
+            migrator.prepare()
+            migrator.apply(migrator.plan())
+            sync_catalogue(client, INDICATORS)
+            statements = list(fillings(orders, END, cameras))
+            for number, filling in enumerate(statements, 1):
+                client.command(filling.statement)
+                say("filling raw tables", number, len(statements))
+        finally:
+            client.close()
+        return asyncio.run(_measure(own, Backlog(kafka.address, GROUP), ticks, say))
+
+
+async def _measure(own: OwnClickHouse, backlog: Backlog, ticks: int, say: Say) -> Ticks:
+    store = await MeteredStore.open(own.address)
+    published = 0
+
+    async def publish(transitions: Sequence[Mapping[str, Any]]) -> None:
+        nonlocal published
+        published += sum(1 for one in transitions if orjson.dumps(one))
+
+    try:
+        begin = END - LATENESS - (ticks + WARM) * MINUTE  # the minutes that are judged are those that were filled
+        await _move(store, begin)
+        await adopt(store, INDICATORS, ACTIVE_DAYS)
+        async for step in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run():
+            say(f"rebuild of everything: {step.what}", step.done, step.of)
+        while running := len(await store.rows("SELECT * FROM system.merges")):
+            say("waiting for merges", 0, running)
+            await asyncio.sleep(0.5)
+        moment = begin + LATENESS
+        stages = stages_of(store, backlog, publish, lambda: moment)
+        meter = Meter(store, own.pid)
+        costs: dict[str, list[Cost]] = {name: [] for name in (*stages, "all")}
+        for number in range(ticks + WARM):
+            moment += MINUTE
+            await _move(store, moment - LATENESS)
+            several = []
+            for stage in stages.values():
+                meter.start()
+                await stage.evaluate()
+                several.append(meter.stop())
+            if number >= WARM:
+                for name, cost in zip(stages, several, strict=True):
+                    costs[name].append(cost)
+                costs["all"].append(Cost(*(sum(values) for values in zip(*several, strict=True))))
+            say("ticks", max(number + 1 - WARM, 0), ticks)
+        return Ticks(costs, published)
+    finally:
+        backlog.close()
+        await store.close()
+
+
+def stages_of(
+    store: Store, backlog: Backlog, publish: PublishTransitions, clock: Callable[[], datetime]
+) -> dict[str, Judging]:
+    """What a worker judges at a tick, by a name for people."""
+    found: dict[str, Judging] = {
+        "rates": Alerter(store, INDICATORS, publish, event_clock=False),
+        "conditions": ConditionWatch(store, INDICATORS, publish, event_clock=False, clock=clock),
+        "rejects": RejectsWatch(store, RejectsRule(), backlog, publish, clock),
+    }
+    if importlib.util.find_spec(_EVENTS) is not None:
+        events = importlib.import_module(_EVENTS)
+        found["events"] = cast(Judging, events.EventAlerter(store, publish, event_clock=False))
+    return found
+
+
+async def _move(store: Store, mark: datetime) -> None:
+    """All streams' watermarks are at a moment, and the machine's clock is so far behind it as it has to be."""
+    await write_watermarks(store, dict.fromkeys(STREAMS, mark), mark + LATENESS, "event", LATENESS)

@@ -1,0 +1,213 @@
+"""`yangguang alerts backtest`: which rate alerts would have fired over a period with a configuration."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline.backtest.firings import Firing, flaps, per_week
+from pipeline.backtest.replay import computed_otherwise, days, judged, recorded, replay
+from pipeline.backtest.scoring import Score, score
+from pipeline.commands.arguments import Moment, shanghai
+from pipeline.commands.questions import to_json
+from pipeline.commands.selecting import plain_table
+from pipeline.commands.tables import paper
+from pipeline.configuration import Configuration, SettingsError
+from pipeline.configuration_file import read_configuration
+from pipeline.settings import load_settings
+from pipeline.simulator.incidents import Incident, IncidentError, parse_incident
+from schemas.indicator import Indicator
+from schemas.places import place_label
+from sinks.clickhouse.client import Address, Store, brief
+
+_COLUMNS: Final = 72
+
+
+@click.command()
+@click.option("--from", "begin", type=Moment(), required=True, help="Begin, such as 2026-11-01T00:00 (Shanghai).")
+@click.option("--to", "end", type=Moment(), required=True, help="End; its minute is not judged.")
+@click.option(
+    "--config",
+    "other",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Judge by this file instead.",
+)
+@click.option(
+    "--incident", "texts", multiple=True, help="What is known to have gone wrong, as of simulate; repeatable."
+)
+@click.option(
+    "--incidents", "listed", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file, one a line."
+)
+@click.option("--plot", "as_plot", is_flag=True, help="Draw each alert's firings as bars.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def backtest(
+    begin: datetime,
+    end: datetime,
+    other: Path | None,
+    texts: tuple[str, ...],
+    listed: Path | None,
+    as_plot: bool,
+    as_json: bool,
+) -> None:
+    """Judge a past period again by today's or another configuration, beside what fired then. Nothing is written.
+
+    Every alert begins the period in state ok. A flap is a firing that is over within 30 minutes, or that begins within
+    a day after the same alert resolved."""
+    if begin >= end:
+        raise click.UsageError("--from should be before --to")
+    settings = load_settings()
+    own = settings.configuration()
+    catalogue = own.catalogue() if other is None else _other(own, other)
+    incidents = _incidents(texts, listed)
+    try:
+        would, did = asyncio.run(_judge(settings.writer, catalogue, begin, end))
+    except ClickHouseError as error:
+        raise click.ClickException(
+            f"ClickHouse does not give the numbers of the period ({brief(error)}): run yangguang doctor"
+        ) from error
+    scored = score(would, incidents, begin, end) if incidents else None
+    if as_json:
+        click.echo(to_json(_object(would, did, scored, begin, end)))
+        return
+    _print(would, did, begin, end)
+    if as_plot:
+        click.echo(bars(would, begin, end))
+    if scored is not None:
+        print_score(scored)
+
+
+def _other(own: Configuration, path: Path) -> list[Indicator]:
+    try:
+        configuration = read_configuration(path.read_text(encoding="utf-8"), str(path))
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(str(error)) from error
+    catalogue = configuration.catalogue()
+    changed = computed_otherwise(own.catalogue(), catalogue)
+    if own.takeaway_active_days != configuration.takeaway_active_days:
+        changed.append("takeaway_active_days")
+    if changed:
+        raise click.ClickException(
+            f"{path} changes what is counted ({', '.join(changed)}), and a backtest reads numbers that are stored: "
+            "change only target, recovery, for, floor, settle, deadline and alert_windows in it"
+        )
+    return catalogue
+
+
+def _incidents(texts: Sequence[str], listed: Path | None) -> list[Incident]:
+    lines = [*texts, *(listed.read_text(encoding="utf-8").splitlines() if listed else ())]
+    try:
+        return [parse_incident(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    except IncidentError as error:
+        raise click.UsageError(str(error)) from error
+
+
+async def _judge(
+    address: Address, catalogue: Sequence[Indicator], begin: datetime, end: datetime
+) -> tuple[list[Firing], list[Firing]]:
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    store = await Store.open(address)
+    try:
+        with bar:
+            task = bar.add_task("days of alerts", total=len(days(begin, end)) * len(judged(catalogue)))
+            would = await replay(store, catalogue, begin, end, lambda: bar.advance(task))
+        return would, await recorded(store, begin, end)
+    finally:
+        await store.close()
+
+
+def _lasted(one: Firing, end: datetime) -> str:
+    minutes = int(((one.end or end) - one.begin).total_seconds()) // 60
+    return f"{minutes // 60} h {minutes % 60:02d} min" + ("" if one.end else " and on")
+
+
+def _print(would: Sequence[Firing], did: Sequence[Firing], begin: datetime, end: datetime) -> None:
+    fired = {(one.alert_id, one.begin) for one in did}
+    expected = {(one.alert_id, one.begin) for one in would}
+    table = plain_table("alert", "place", "window", "fires", "lasts", "did fire")
+    for one in sorted(
+        {*would, *(it for it in did if (it.alert_id, it.begin) not in expected)}, key=lambda it: it.begin
+    ):
+        key = one.alert_id, one.begin
+        says = "yes" if key in fired and key in expected else "no" if key in expected else "only then"
+        held = " (held back)" if one.inhibited else ""
+        place = place_label(one.scope, one.scope_id)
+        table.add_row(one.indicator, place, one.window, shanghai(one.begin), _lasted(one, end), says + held)
+    paper().print(table if would or did else "no alert would have fired, and none did")
+    click.echo(
+        f"would have fired {len(would)} times, flaps a week {per_week(flaps(would), begin, end)}; "
+        f"did fire {len(did)} times, flaps a week {per_week(flaps(did), begin, end)}"
+    )
+
+
+def bars(several: Sequence[Firing], begin: datetime, end: datetime) -> str:
+    """Each alert's firings as a bar over the period."""
+    rows: dict[str, list[str]] = {}
+    for one in several:
+        line = rows.setdefault(one.alert_id, ["·"] * _COLUMNS)
+        low = int((one.begin - begin) / (end - begin) * _COLUMNS)
+        high = int(((one.end or end) - begin) / (end - begin) * _COLUMNS)
+        for column in range(min(low, _COLUMNS - 1), min(max(high, low + 1), _COLUMNS)):
+            line[column] = "█"
+    wide = max((len(name) for name in rows), default=0)
+    lines = [f"{name:<{wide}} {''.join(line)}" for name, line in rows.items()]
+    return "\n".join([*lines, f"{'':<{wide}} {shanghai(begin)[:16]} to {shanghai(end)[:16]}"])
+
+
+def print_score(scored: Score) -> None:
+    """The incidents with the firing that found each, and what nothing explains."""
+    table = plain_table("incident", "place", "began", "found by", "after")
+    for one in scored.found:
+        incident, first = one.occurrence.incident, one.first
+        where = incident.town or incident.platform or "city"
+        who = f"{first.indicator} {place_label(first.scope, first.scope_id)}" if first else "missed"
+        late = "" if one.delay is None else f"{one.delay.total_seconds() / 60:.0f} min"
+        firing = " (was firing already)" if one.already else ""
+        table.add_row(incident.name, where, shanghai(one.occurrence.begin), who + firing, late)
+    paper().print(table)
+    click.echo(
+        f"found {sum(one.first is not None for one in scored.found)} of {len(scored.found)}, "
+        f"false alarms of city and towns {len(scored.false_alarms)}, flaps a week {scored.flaps_per_week}"
+    )
+    for false in scored.false_alarms:
+        click.echo(f"  not explained: {false.alert_id} at {shanghai(false.begin)}")
+
+
+def _object(
+    would: Sequence[Firing], did: Sequence[Firing], scored: Score | None, begin: datetime, end: datetime
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "from": begin,
+        "to": end,
+        "would_fire": [one._asdict() for one in would],
+        "did_fire": [one._asdict() for one in did],
+        "flaps_per_week": {"would": per_week(flaps(would), begin, end), "did": per_week(flaps(did), begin, end)},
+    }
+    if scored is not None:
+        found["incidents"] = [
+            {
+                "name": one.occurrence.incident.name,
+                "begin": one.occurrence.begin,
+                "end": one.occurrence.end,
+                "found": one.first is not None,
+                "already_firing": one.already,
+                "alert_id": one.first.alert_id if one.first else None,
+                "delay_minutes": None if one.delay is None else one.delay.total_seconds() / 60,
+            }
+            for one in scored.found
+        ]
+        found["false_alarms"] = [one._asdict() for one in scored.false_alarms]
+    return found

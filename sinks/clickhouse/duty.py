@@ -1,0 +1,96 @@
+"""What people on duty have been told, and what they have not answered: read by the notifier's rounds."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from sinks.clickhouse.alerts import LOG_COLUMNS
+from sinks.clickhouse.client import Store
+from sinks.clickhouse.raw import DATABASE
+
+_COLUMNS: Final = ", ".join(f"log.`{one}` AS `{one}`" for one in LOG_COLUMNS)
+_FIRING: Final = f"""(SELECT * FROM {DATABASE}.alert_log FINAL WHERE transition_id != '' AND alert_id IN (
+    SELECT alert_id FROM {DATABASE}.alerts WHERE state = 'firing'
+) ORDER BY alert_log.as_of DESC, step DESC LIMIT 1 BY alert_id)"""
+"""Of every alert that fires the transition to firing."""
+_TOLD: Final = f"""(SELECT transition_id, min(raw_alert_deliveries.at) AS told_at, groupUniqArray(channel) AS channels
+    FROM {DATABASE}.raw_alert_deliveries WHERE outcome IN ('delivered', 'handed_over') GROUP BY transition_id)"""
+
+
+class Unanswered(NamedTuple):
+    """A transition to firing that nobody has acknowledged, and when people were told first."""
+
+    transition: dict[str, Any]
+    told_at: datetime
+
+
+async def unacknowledged(store: Store) -> list[Unanswered]:
+    """What fires, was told, and is neither acknowledged nor silenced."""
+    rows = await store.rows(
+        f"SELECT {_COLUMNS}, told.told_at FROM {_FIRING} AS log INNER JOIN {_TOLD} AS told USING (transition_id)\n"
+        f"WHERE log.to_state = 'firing' AND log.alert_id IN (SELECT alert_id FROM {DATABASE}.alerts\n"
+        f"    WHERE acknowledged_by IS NULL AND (silenced_until IS NULL OR silenced_until < now64(6)))"
+    )
+    return [Unanswered(_transition(row), _utc(row[-1])) for row in rows]
+
+
+async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[str, Any]]:
+    """The transitions to firing of what still fires, as far as one of these channels was told."""
+    rows = await store.rows(
+        f"SELECT {_COLUMNS} FROM {_FIRING} AS log INNER JOIN {_TOLD} AS told USING (transition_id)\n"
+        f"WHERE log.to_state = 'firing' AND hasAny(told.channels, {{channels:Array(String)}})",
+        {"channels": list(channels)},
+    )
+    return [_transition(row) for row in rows]
+
+
+async def judged_lately(store: Store, since: datetime) -> bool:
+    """Whether the alert stage has judged anything since a moment."""
+    rows = await store.rows(
+        f"SELECT count() FROM {DATABASE}.alert_log\n"
+        f"WHERE alert_id = '' AND recorded_at > {{since:DateTime64(6, 'UTC')}}",
+        {"since": since},
+    )
+    return bool(rows[0][0])
+
+
+Rows = list[dict[str, Any]]
+
+
+async def of_the_day(store: Store, since: datetime) -> tuple[Rows, Rows, Rows]:
+    """Rates as they are, alerts that fire, and the transitions since a moment."""
+    rate = (
+        "indicator",
+        "scope",
+        "scope_id",
+        "window",
+        "numerator",
+        "denominator",
+        "unknown",
+        "rate",
+        "target",
+        "status",
+    )
+    alert = ("alert_id", "kind", "indicator", "scope", "scope_id", "window", "subject", "state", "since", "numerator",
+             "denominator", "unknown", "rate", "target")  # fmt: skip
+    change = ("kind", "indicator", "scope", "scope_id", "window", "subject", "from_state", "to_state", "as_of")
+    return (
+        await _named(store, rate, "rates_now", "status = 'below' OR scope = 'city'"),
+        await _named(store, alert, "alerts", "state = 'firing'"),
+        await _named(store, change, "alert_transitions", "recorded_at > {since:DateTime64(6, 'UTC')}", since),
+    )
+
+
+async def _named(store: Store, columns: Sequence[str], view: str, where: str, since: datetime | None = None) -> Rows:
+    names = ", ".join(f"`{one}`" for one in columns)
+    parameters = {} if since is None else {"since": since}
+    rows = await store.rows(f"SELECT {names} FROM {DATABASE}.{view} WHERE {where}", parameters)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _transition(row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(LOG_COLUMNS, row[: len(LOG_COLUMNS)], strict=True))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

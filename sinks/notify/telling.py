@@ -1,0 +1,257 @@
+"""What a message says of one transition: a title and labelled facts, in Chinese or English, for a phone at night."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from schemas.indicator import SHANGHAI, percent
+from schemas.indicators import CATALOGUE
+from sinks.clickhouse.briefing import Briefing
+from sinks.notify.envelope import Line
+from sinks.notify.words import (
+    FACTS,
+    Language,
+    Words,
+    finding_name,
+    lasted,
+    place_name,
+    rate_name,
+    stream_name,
+    what_to_do,
+    window_name,
+)
+
+_MARKS: Final = {"firing": Words("告警", "FIRING"), "resolved": Words("恢复", "RESOLVED")}
+_UNITS: Final = ("s", "m", "h", "d")
+
+
+class Telling(NamedTuple):
+    """A message's words."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+    def paragraph(self, language: Language) -> str:
+        """Title and facts as one paragraph."""
+        if language == "zh":
+            return "。".join([self.title, *(f"{one.label}：{one.value}" for one in self.lines)]) + "。"
+        return ". ".join([self.title, *(f"{one.label}: {one.value}" for one in self.lines)]) + "."
+
+
+def moment(value: Any) -> datetime:
+    """A time on the topic or of ClickHouse, in Asia/Shanghai."""
+    known = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return (known if known.tzinfo else known.replace(tzinfo=UTC)).astimezone(SHANGHAI)
+
+
+def clock(value: Any) -> str:
+    """A time as people read it, to the minute."""
+    return moment(value).strftime("%Y-%m-%d %H:%M")
+
+
+def facts_of(transition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an event alert knows of its subject; nothing where that is not readable."""
+    try:
+        found = orjson.loads(transition.get("facts") or "{}")
+    except (orjson.JSONDecodeError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def number(row: Mapping[str, Any], language: Language) -> str:
+    """Short: a share as a percentage, a count as itself."""
+    if counts(row):
+        return f"{row['numerator']}个" if language == "zh" else str(row["numerator"])
+    return Words("无数据", "no data").said(language) if row["rate"] is None else percent(row["rate"])
+
+
+def counts(row: Mapping[str, Any]) -> bool:
+    """Whether the number is one of units rather than a share of them."""
+    entry = CATALOGUE.get(str(row["indicator"]))
+    return bool(entry and entry.counts)
+
+
+def target_of(row: Mapping[str, Any]) -> str:
+    """The target with its direction, such as `≥90.0%`; empty where there is none."""
+    target = row.get("target")
+    if target is None:
+        return ""
+    sign = "≤" if _at_most(row) else "≥"
+    return f"{sign}{target:g}" if counts(row) else f"{sign}{percent(target)}"
+
+
+def _at_most(row: Mapping[str, Any]) -> bool:
+    entry = CATALOGUE.get(str(row["indicator"]))
+    return row["indicator"] == "rejects_high" or bool(entry and entry.comparator == "<=")
+
+
+def of_all(row: Mapping[str, Any], language: Language) -> str:
+    """The number with what is behind it: numerator, denominator and unknown."""
+    if counts(row) or row["rate"] is None:
+        return number(row, language)
+    unknown = Words("，其中未知", ", unknown ").said(language) + str(row["unknown"]) if row["unknown"] else ""
+    return percent(row["rate"]) + aside(f"{row['numerator']}/{row['denominator']}{unknown}", language)
+
+
+def aside(text: str, language: Language) -> str:
+    """In brackets."""
+    return f"（{text}）" if language == "zh" else f" ({text})"
+
+
+def several(texts: Sequence[str], language: Language) -> str:
+    """A list."""
+    return ("；" if language == "zh" else "; ").join(texts)
+
+
+def told(transition: Mapping[str, Any], briefing: Briefing, language: Language) -> Telling:
+    """The words of a transition of any kind."""
+    title, lines = _head(transition, language)
+    mark = _MARKS.get(str(transition["to_state"]), Words("变化", "CHANGED")).said(language)
+    lines = [*lines, *_times(transition, briefing, language)]
+    firing = transition["to_state"] == "firing"
+    if worst := [_worst(one, language) for one in transition["worst"]] if firing else []:
+        lines.append(_line(Words("较差", "worst"), several(worst, language), language))
+    if firing and briefing.operators:
+        stock = transition["window"] == "now"
+        named = [
+            one.name if stock else one.name + aside(f"{one.numerator}/{one.denominator}", language)
+            for one in briefing.operators
+        ]
+        lines.append(
+            _line(Words("未达标商户" if stock else "较差商户", "businesses"), several(named, language), language)
+        )
+    if briefing.still_firing:
+        towns = several([place_name("town", one, language) for one in briefing.still_firing], language)
+        lines.append(_line(Words("仍在告警", "still firing"), towns, language))
+    if firing and (todo := what_to_do(str(transition["indicator"]), language)):
+        lines.append(_line(Words("处理", "to do"), todo, language))
+    marked = f"【{mark}】{title}" if language == "zh" else f"[{mark}] {title}"
+    return Telling(marked, tuple(lines))
+
+
+def headline(row: Mapping[str, Any], language: Language) -> str:
+    """What a title says of a row of `alerts`, without its state: where, what and the number."""
+    return _head({"reason": "", **row, "to_state": ""}, language)[0]
+
+
+def _head(transition: Mapping[str, Any], language: Language) -> tuple[str, list[Line]]:
+    head = {"condition": _condition, "event": _event}.get(str(transition["kind"]), _rate)
+    return head(transition, language)
+
+
+def _line(label: Words, value: str, language: Language) -> Line:
+    return Line(label.said(language), value)
+
+
+def _worst(one: Any, language: Language) -> str:
+    scope, scope_id, name, numerator, denominator, rate = one
+    where = name if language == "zh" else f"{place_name(scope, scope_id, language)} "
+    return f"{where}{percent(rate)}{aside(f'{numerator}/{denominator}', language)}"
+
+
+def _times(transition: Mapping[str, Any], briefing: Briefing, language: Language) -> list[Line]:
+    if transition["to_state"] != "resolved":
+        return [_line(Words("起于", "since"), clock(transition["since"]), language)]
+    lines = [_line(Words("恢复于", "resolved at"), clock(transition["since"]), language)]
+    if briefing.fired_at is not None:
+        seconds = (moment(transition["since"]) - moment(briefing.fired_at)).total_seconds()
+        began = lasted(seconds, language) + aside(clock(briefing.fired_at), language)
+        lines.append(_line(Words("持续（起于）", "lasted (since)"), began, language))
+    return lines
+
+
+def _rate(transition: Mapping[str, Any], language: Language) -> tuple[str, list[Line]]:
+    code, scope, scope_id = (str(transition[name]) for name in ("indicator", "scope", "scope_id"))
+    gap = "" if language == "zh" else " "
+    what = f"{place_name(scope, scope_id, language)}{gap}{rate_name(code, language)} {number(transition, language)}"
+    if transition["to_state"] == "firing" and transition["target"] is not None:
+        side = Words("，高于要求", ", above target") if _at_most(transition) else Words("，低于要求", ", below target")
+        what += side.said(language)
+    window = window_name(str(transition["window"]), language)
+    lines = [Line(window, of_all(transition, language))]
+    if target := target_of(transition):
+        lines.append(_line(Words("目标", "target"), target, language))
+    return what, lines
+
+
+def _condition(transition: Mapping[str, Any], language: Language) -> tuple[str, list[Line]]:
+    code, scope, scope_id, subject = (
+        str(transition.get(name) or "") for name in ("indicator", "scope", "scope_id", "subject")
+    )
+    name = rate_name(code, language)
+    gap, colon = ("", "：") if language == "zh" else (" ", ": ")
+    where = scope_id if scope == "source" else place_name(scope, scope_id, language)
+    firing = transition["to_state"] == "firing"
+    lines: list[Line] = []
+    if code == "rejects_high":
+        refused = f"{transition['numerator']}/{transition['denominator']}"
+        said = "" if transition["rate"] is None else f" {percent(transition['rate'])}"
+        lines.append(
+            _line(Words("拒收", "refused"), refused + aside(_window(transition, language), language), language)
+        )
+        _, _, mostly = str(transition["reason"]).partition("mostly ")
+        if mostly:
+            lines.append(_line(Words("主要原因", "mostly"), mostly, language))
+        return f"{name}{colon}{where}{said}", lines
+    thing = rate_name(subject, language) if code in ("error", "no_activity") else stream_name(subject, language)
+    title = f"{where}{gap}{thing}{gap}{name}" if language == "zh" else f"{where}: {thing}: {name}"
+    if code == "no_data" and firing:
+        silent = Words("已超过", "longer than ").said(language) + _window(transition, language)
+        lines.append(_line(Words("无数据时长", "silent for"), silent, language))
+        effect = Words("依赖该数据的比率无法判断", "rates of this stream cannot be judged")
+        lines.append(_line(Words("影响", "effect"), effect.said(language), language))
+    elif code == "stale" and firing:
+        effect = Words("所有状态保持不变，不告警也不解除", "all states stay: nothing fires, nothing resolves")
+        lines.append(_line(Words("影响", "effect"), effect.said(language), language))
+    elif code == "no_activity" and firing:
+        lines.append(_line(Words("时段", "window"), window_name(str(transition["window"]), language), language))
+    elif code == "error" and firing:
+        effect = Words("该指标暂不判断", "the indicator is not judged meanwhile")
+        lines.append(_line(Words("影响", "effect"), effect.said(language), language))
+    return title, lines
+
+
+def _window(transition: Mapping[str, Any], language: Language) -> str:
+    window = str(transition["window"])
+    if not window[:-1].isdigit() or window[-1] not in _UNITS:
+        return window
+    units = dict(
+        zip(_UNITS, (Words("秒", " s"), Words("分钟", " min"), Words("小时", " h"), Words("天", " d")), strict=True)
+    )
+    return f"{window[:-1]}{units[window[-1]].said(language)}"
+
+
+def _event(transition: Mapping[str, Any], language: Language) -> tuple[str, list[Line]]:
+    facts = facts_of(transition)
+    code = str(transition["indicator"])
+    gap = "" if language == "zh" else " "
+    where = place_name(str(transition["scope"]), str(transition["scope_id"]), language)
+    # a supplier's own record has its name as a record has it
+    who = str(facts.get("operator_name") or (code == "supplier_certificate_ending" and facts.get("name")) or "")
+    what = rate_name(code, language)
+    if code == "finding_critical" and facts.get("finding"):
+        what = f"{what}{'：' if language == 'zh' else ': '}{finding_name(str(facts['finding']), language)}"
+    title = f"{where}{gap}{who}{gap if who else ''} {what}".replace("  ", " ")
+    lines = []
+    for name, label in FACTS:
+        value = facts.get(name)
+        in_title = name == "operator_name" or (name == "finding" and code == "finding_critical")
+        if value not in (None, "") and not in_title:
+            lines.append(_line(label, _said(name, value, language), language))
+    if subject := str(transition.get("subject") or ""):
+        lines.append(_line(Words("编号", "id"), subject, language))
+    return title, lines
+
+
+def _said(name: str, value: Any, language: Language) -> str:
+    if name == "finding":
+        return finding_name(str(value), language)
+    text = str(value)
+    try:
+        if len(text) == len("2026-11-25"):
+            return date.fromisoformat(text).isoformat()
+        return clock(text) if name.endswith(("_at", "_until", "_since")) else text
+    except ValueError:
+        return text

@@ -1,0 +1,168 @@
+"""Event alerts: what happened and has to be told at once, judged at every minute of as_of by what the entries of
+schemas/event_alerts.py say of current records, and of schools' cameras by their slots."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from schemas.event_alerts import DARK_SLOTS, EVENT_CODES, EVENT_ENTRIES, SCHOOL_CAMERA_DARK, EventEntry
+from schemas.registry import Operator
+from sinks.clickhouse import alerts, event_records
+from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.event_records import Known, Version
+from sinks.clickhouse.rates import SLOT_SECONDS
+from sinks.clickhouse.speech import StreamMark, stream_marks
+from streams.event_phases import MINUTE, closing, dark_phases, facts_text, judged, phases
+
+SLOT: Final = timedelta(seconds=SLOT_SECONDS)
+FIRST_REACH: Final = timedelta(days=100)
+"""How far back the first evaluation in event time goes at most."""
+LANDING_SLACK: Final = timedelta(minutes=2)
+"""How long rows may take from their landing time until they can be read."""
+HOUR: Final = 3600
+CAMERA_CODE: Final = "camera_online"
+"""The indicator whose slots and bindings are read."""
+
+PublishTransitions = Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
+
+
+def _days(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The minutes from `first` to `last` in portions of a day: what is read at once stays small."""
+    while first <= last:
+        end = min(last, first + timedelta(days=1) - MINUTE)
+        yield first, end
+        first = end + MINUTE
+
+
+class EventAlerter:
+    """The stage's state between ticks.
+
+    :param publish: puts transitions on their topic and returns when the broker has acknowledged them.
+    """
+
+    def __init__(self, store: Store, publish: PublishTransitions, *, event_clock: bool) -> None:
+        self._store = store
+        self._publish = publish
+        self._event_clock = event_clock
+        self._known: dict[str, dict[str, Known]] = {}
+        self._until: dict[str, datetime] = {}
+        self._looked: dict[str, datetime | None] = {}
+        self._loaded = False
+
+    def forget(self) -> None:
+        """Another owner may have gone on: read the states again before the next evaluation."""
+        self._loaded = False
+
+    async def _load(self) -> None:
+        self._until = await alerts.evaluated_until(self._store)
+        for code in EVENT_CODES:
+            self._known[code] = await event_records.known_events(self._store, code)
+            self._looked[code] = await event_records.recorded_last(self._store, code)
+        self._loaded = True
+
+    async def evaluate(self) -> int:
+        """Judges all minutes that as_of has passed since the last call; returns the number of transitions."""
+        if not self._loaded:
+            await self._load()
+        looked = now()
+        marks = await stream_marks(self._store)
+        rows: list[dict[str, Any]] = []
+        done: dict[str, datetime] = {}
+        known: dict[str, dict[str, Known]] = {}
+        for entry in EVENT_ENTRIES:
+            if (span := await self._span(entry.code, entry.streams, marks)) is not None:
+                known[entry.code], more = await self._records(entry, *span)
+                rows += [*more, closing(entry.code, span[1])]
+                done[entry.code] = span[1]
+        streams = ("yangguang.camera", Operator.stream)
+        if (span := await self._span(SCHOOL_CAMERA_DARK, streams, marks)) is not None:
+            known[SCHOOL_CAMERA_DARK], more = await self._cameras(*span)
+            rows += [*more, closing(SCHOOL_CAMERA_DARK, span[1])]
+            done[SCHOOL_CAMERA_DARK] = span[1]
+        if not rows:
+            return 0
+        transitions = [row for row in rows if row["transition_id"]]
+        await self._name(transitions)
+        recorded_at = now()
+        for row in rows:
+            row["recorded_at"] = recorded_at
+        await alerts.record(self._store, rows)
+        for code, last in done.items():
+            self._until[code], self._looked[code] = last, looked
+            self._known[code] |= known[code]
+        await self._publish(transitions)
+        return len(transitions)
+
+    async def _span(
+        self, code: str, streams: Sequence[str], marks: Mapping[str, StreamMark]
+    ) -> tuple[datetime, datetime] | None:
+        """The first and last minute to judge; None where there is none, or a stream is late."""
+        if any(one not in marks or marks[one].stale for one in streams):
+            return None
+        last = min(marks[one].as_of for one in streams)
+        until = self._until.get(code)
+        if until is None:
+            until = last - MINUTE
+            if self._event_clock:
+                earliest = await alerts.earliest_event(self._store, streams)
+                if earliest is None:
+                    return None
+                until = max(earliest.replace(second=0, microsecond=0), last - FIRST_REACH)
+        return (until + MINUTE, last) if until < last else None
+
+    async def _records(
+        self, entry: EventEntry, first: datetime, last: datetime
+    ) -> tuple[dict[str, Known], list[dict[str, Any]]]:
+        looked = self._looked.get(entry.code)
+        since = looked - LANDING_SLACK if looked else None
+        entities = await event_records.candidates(self._store, entry, first, last, since)
+        known = self._known[entry.code]
+        entities |= {subject for subject, one in known.items() if one.state == "firing"}
+        lives = await event_records.versions(self._store, entry.model, entry.fields, entities, last)
+        others: dict[str, list[Version]] = {}
+        if entry.refers_to:
+            named = {one.record[entry.refers_to] for life in lives.values() for one in life} - {None, ""}
+            others = await event_records.versions(self._store, Operator, event_records.COOK_FIELDS, named, last)
+        after: dict[str, Known] = {}
+        rows: list[dict[str, Any]] = []
+        for subject, life in sorted(lives.items()):
+            state, more = judged(entry.code, subject, phases(entry, life, others), known.get(subject), first, last)
+            rows += more
+            if state is not None:
+                after[subject] = state
+        return after, rows
+
+    async def _cameras(self, first: datetime, last: datetime) -> tuple[dict[str, Known], list[dict[str, Any]]]:
+        after = dict(self._known[SCHOOL_CAMERA_DARK])
+        rows: list[dict[str, Any]] = []
+        if int(last.timestamp()) // SLOT_SECONDS * SLOT_SECONDS < first.timestamp():
+            return after, rows  # no slot has ended
+        firing = {camera for camera, one in after.items() if one.state == "firing"}
+        cameras = await event_records.school_cameras(self._store, CAMERA_CODE, firing)
+        listed = [one.camera_id for one in cameras]
+        for begin, end in _days(first, last) if cameras else ():
+            since = int((begin - DARK_SLOTS * SLOT).timestamp()) // HOUR * HOUR
+            bits = await event_records.healthy_hours(self._store, CAMERA_CODE, listed, since, int(end.timestamp()))
+            hours: dict[str, dict[int, int]] = {}
+            for (camera_id, hour), healthy in bits.items():
+                hours.setdefault(camera_id, {})[hour] = healthy
+            for camera in cameras:
+                known = after.get(camera.camera_id)
+                dark = known is not None and known.state == "firing"
+                life = dark_phases(camera, hours.get(camera.camera_id, {}), begin, end, dark)
+                state, more = judged(SCHOOL_CAMERA_DARK, camera.camera_id, life, known, begin, end)
+                rows += more
+                if state is not None:
+                    after[camera.camera_id] = state
+        return after, rows
+
+    async def _name(self, transitions: Sequence[dict[str, Any]]) -> None:
+        """Facts as JSON, with the names of the operators that they tell of."""
+        for row in transitions:
+            if row["indicator"] == "supplier_certificate_ending":
+                row["facts"] = {**row["facts"], "operator_id": row["subject"]}
+        mentioned = {row["facts"].get("operator_id") for row in transitions} - {None}
+        names = await event_records.operator_names(self._store, mentioned)
+        for row in transitions:
+            facts = {name: value for name, value in row["facts"].items() if name != "name"}
+            row["facts"] = facts_text({**facts, "operator_name": names.get(facts.get("operator_id", ""))})

@@ -1,0 +1,131 @@
+"""What the notifier does by the clock: who is told next when nobody acknowledges, the summary of the day, the sign of
+life, and telling Alertmanager again what still fires."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+
+from schemas.indicator import SHANGHAI, Indicator
+from schemas.towns import CITY_CODE
+from sinks.clickhouse import duty
+from sinks.clickhouse.client import Store, now
+from sinks.notify.alertmanager import AlertmanagerChannel
+from sinks.notify.message import Progress, compose, severity, summary, watchdog
+from sinks.notify.words import Language
+from streams.notify import Notifier
+from streams.routing import Route, escalations
+
+log: Final = logging.getLogger(__name__)
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ROUND_SECONDS: Final = 10.0
+SUMMARY_LATEST: Final = timedelta(minutes=10)
+"""Later than so after its time a summary is not sent: a notifier that starts in the afternoon has missed it."""
+
+
+class RoundRules(NamedTuple):
+    """What the configuration wants."""
+
+    routes: Sequence[Route] = ()
+    summary_at: time | None = time(8, 30)
+    """Of the day in Asia/Shanghai; None: never."""
+    summary_channels: Collection[str] = ()
+    watchdog_every: timedelta | None = None
+    watchdog_channels: Collection[str] = ()
+    language: Language = "zh"
+
+
+def summary_is_due(at: datetime, of_day: time | None) -> bool:
+    """Whether the summary's time has just come. Pure."""
+    if of_day is None:
+        return False
+    local = at.astimezone(SHANGHAI)
+    begins = local.replace(hour=of_day.hour, minute=of_day.minute, second=0, microsecond=0)
+    return begins <= local < begins + SUMMARY_LATEST
+
+
+def watchdog_minute(at: datetime, every: timedelta) -> datetime:
+    """The moment of the last sign of life that was due: whole multiples of its interval, so that a restart repeats
+    none. Pure."""
+    seconds = int(every.total_seconds())
+    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, at.tzinfo)
+
+
+class Rounds:
+    """Looks every few seconds at what the clock asks for.
+
+    :param catalogue: indicators with the configuration applied.
+    :param resending: Alertmanagers, which forget what is not told again."""
+
+    def __init__(
+        self,
+        store: Store,
+        notifier: Notifier,
+        rules: RoundRules,
+        catalogue: Iterable[Indicator],
+        resending: Sequence[AlertmanagerChannel] = (),
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._store = store
+        self._notifier = notifier
+        self._rules = rules
+        self._catalogue = list(catalogue)
+        self._resending = resending
+        self._clock = clock
+        self._resent: dict[str, datetime] = {}
+
+    async def run(self) -> None:
+        """Looks for ever."""
+        while True:
+            await self.once()
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def once(self) -> None:
+        """One round."""
+        at = self._clock()
+        await self._escalate(at)
+        await self._resend(at)
+        if self._rules.summary_channels and summary_is_due(at, self._rules.summary_at):
+            message = await self._summary(at)
+            await self._notifier.tell(message.id, message, self._rules.summary_channels)
+        if self._rules.watchdog_every is not None:
+            message = watchdog(watchdog_minute(at, self._rules.watchdog_every), language=self._rules.language)
+            if await duty.judged_lately(self._store, at - 5 * timedelta(minutes=1)):
+                await self._notifier.tell(message.id, message, self._rules.watchdog_channels)
+
+    async def _escalate(self, at: datetime) -> None:
+        if not any(route.escalate_after for route in self._rules.routes):
+            return
+        for one in await duty.unacknowledged(self._store):
+            due = escalations(self._rules.routes, one.transition, severity(one.transition), one.told_at, False, at)
+            if told := await self._notifier.tell(
+                str(one.transition["transition_id"]), one.transition, [assignment.channel for assignment in due]
+            ):
+                log.info("%s is escalated to %d channels", one.transition["alert_id"], told)
+
+    async def _resend(self, at: datetime) -> None:
+        due = [one for one in self._resending if at - self._resent.get(one.name, _NEVER) >= one.resend_every]
+        if not due:
+            return
+        firing = [compose(one) for one in await duty.told_and_firing(self._store, [one.name for one in due])]
+        for channel in due:
+            outcome = await channel.resend(firing)
+            self._resent[channel.name] = at
+            if outcome.word != "delivered":
+                log.warning("channel %s: what fires could not be sent again: %s", channel.name, outcome.detail)
+
+    async def _summary(self, at: datetime) -> Any:
+        rates, firing, transitions = await duty.of_the_day(self._store, at - timedelta(days=1))
+        day = at.astimezone(SHANGHAI).date()
+        city = {str(row["indicator"]): row for row in rates if row["scope_id"] == CITY_CODE}
+        progress = [
+            Progress(one.code, float(city[one.code]["rate"]), target, one.deadline)
+            for one in self._catalogue
+            if one.deadline is not None
+            and day <= one.deadline
+            and (target := one.target_on(day)) is not None
+            and city.get(one.code, {}).get("rate") is not None
+        ]
+        return summary(day, rates, firing, transitions, progress, language=self._rules.language)

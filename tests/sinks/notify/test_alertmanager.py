@@ -1,0 +1,160 @@
+"""A real Alertmanager gets what fires, is told again of it, and of its end."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinks.notify.alertmanager import AlertmanagerChannel, alert_of
+from sinks.notify.channel import Outcome
+from sinks.notify.envelope import Message
+from tests.sinks.notify.messages import LINK, message
+from tests.sinks.notify.platforms import free_port
+
+BINARY = shutil.which("prometheus-alertmanager")
+pytestmark = pytest.mark.skipif(BINARY is None, reason="prometheus-alertmanager is not installed")
+CONFIGURATION = "route:\n  receiver: nobody\nreceivers:\n- name: nobody\n"
+MINUTE = timedelta(minutes=1)
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home: Path = tmp_path_factory.mktemp("alertmanager")
+    (home / "alertmanager.yml").write_text(CONFIGURATION)
+    port = free_port()
+    assert BINARY is not None
+    arguments = [
+        f"--config.file={home}/alertmanager.yml",
+        f"--storage.path={home}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with (
+        (home / "log").open("w") as log,
+        subprocess.Popen([BINARY, *arguments], cwd=home, stdout=log, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            until(lambda: answers(f"http://127.0.0.1:{port}"), (home / "log").read_text())
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def firing(url: str, alert_id: str) -> list[dict[str, Any]]:
+    """What amtool shows of one alert: those that are not over."""
+    asked = ["amtool", f"--alertmanager.url={url}", "-o", "json", "alert", "query", f'alert_id="{alert_id}"']
+    shown = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout
+    found: list[dict[str, Any]] = json.loads(shown)
+    return found
+
+
+def alert(alert_id: str, **given: Any) -> Message:
+    now = datetime.now(UTC).isoformat()
+    usual = dict(message().body) | {"alert_id": alert_id, "since": now, "as_of": now}
+    return message(body=usual | given.pop("body", {}), **given)
+
+
+def with_channel(url: str, *acts: Callable[[AlertmanagerChannel], Any], resend: timedelta = MINUTE) -> list[Outcome]:
+    async def run() -> list[Outcome]:
+        channel = AlertmanagerChannel("am", url, resend)
+        try:
+            return [await act(channel) for act in acts]
+        finally:
+            await channel.close()
+
+    return asyncio.run(run())
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_an_alert_fires_is_told_again_and_is_over(url: str) -> None:
+    one = alert("a.city.330681.now")
+    began = time.time()
+    assert with_channel(url, lambda channel: channel.send(one)) == [Outcome("delivered", "HTTP 200")]
+    (first,) = firing(url, "a.city.330681.now")
+    assert first["labels"] == {
+        "alertname": "kitchen_build",
+        "severity": "critical",
+        "scope": "city",
+        "scope_id": "330681",
+        "window": "now",
+        "kind": "rate",
+        "alert_id": "a.city.330681.now",
+    }
+    assert first["annotations"] == {"title": one.title, "text": one.text}
+    assert first["generatorURL"] == LINK.url
+    assert abs(moment(first["startsAt"]) - moment(one.body["since"])) < timedelta(seconds=1)
+    assert 170 < moment(first["endsAt"]).timestamp() - began < 200
+
+    (outcome,) = with_channel(url, lambda channel: channel.resend([one]))
+    assert outcome == Outcome("delivered", "1 sent again")
+    (again,) = firing(url, "a.city.330681.now")
+    assert again["fingerprint"] == first["fingerprint"]
+    assert moment(again["endsAt"]) > moment(first["endsAt"])
+    assert again["startsAt"] == first["startsAt"]
+
+    end = datetime.now(UTC).isoformat()
+    over = alert("a.city.330681.now", state="resolved", body={"since": end, "as_of": end})
+    assert with_channel(url, lambda channel: channel.send(over))[0].word == "delivered"
+    assert firing(url, "a.city.330681.now") == []
+
+
+def test_what_is_not_told_again_ends_by_itself(url: str) -> None:
+    with_channel(url, lambda one: one.send(alert("b.city.330681.now")), resend=timedelta(seconds=0.5))
+    assert firing(url, "b.city.330681.now")
+    until(lambda: not firing(url, "b.city.330681.now"), "the alert outlives its end")
+
+
+def test_one_alert_that_is_refused_does_not_keep_the_others(url: str) -> None:
+    broken = alert("c.2")._replace(links=(LINK._replace(url="http://[broken"),))
+    (outcome,) = with_channel(url, lambda one: one.resend([alert("c.1"), broken, alert("c.3")]))
+    assert outcome.word == "refused"
+    assert "1 of 3" in outcome.detail
+    assert firing(url, "c.1")
+    assert firing(url, "c.3")
+    assert not firing(url, "c.2")
+
+
+@pytest.mark.parametrize("kind", ["digest", "summary", "watchdog"])
+def test_only_what_fires_goes_there(kind: str) -> None:
+    outcome = with_channel("http://127.0.0.1:1", lambda one: one.send(message(kind=kind)))[0]
+    assert outcome == Outcome("delivered", "not for Alertmanager")
+
+
+def test_an_alertmanager_that_is_not_there_is_tried_again() -> None:
+    outcomes = with_channel(
+        "http://127.0.0.1:1", lambda one: one.send(alert("d")), lambda one: one.resend([alert("d"), alert("e")])
+    )
+    assert [one.word for one in outcomes] == ["failed", "failed"]
+
+
+def test_an_end_in_event_time_never_lies_before_the_begin() -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    body = {"since": "2026-11-23T12:30:00+08:00", "as_of": "2026-11-23T12:11:00+08:00"}
+    made = alert_of(alert("f", state="resolved", body=body), now, MINUTE)
+    assert moment(made["startsAt"]) <= moment(made["endsAt"]) == moment(body["as_of"])

@@ -1,0 +1,147 @@
+"""A ledger of messages: no transition is lost and no channel waits for another, whatever is killed or hangs."""
+
+import json
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from schemas.towns import TOWNS
+from tests.system.records import Record
+from tests.system.stack import Part, Stack, free_port, wait_for
+from tests.system.test_alerts import MINUTE, START, Webhook, order
+
+LAST: Final = 420
+DROPPING: Final = dict(zip(list(TOWNS)[:4], range(60, 300, 60), strict=True))
+"""Towns whose seals are broken for an hour, from this minute on: one after the other, so that the city never fires."""
+
+
+def orders(first: int, last: int) -> list[Record]:
+    """One order a minute in each town."""
+    made = []
+    for minute in range(first, last):
+        for index, town in enumerate(TOWNS):
+            event = json.loads(order(minute * 100 + index, minute, index + 1).value or b"")
+            begins = DROPPING.get(town)
+            broken = begins is not None and begins <= minute < begins + 60
+            event["data"] |= {"town_code": town, "seal_state": "broken" if broken else "intact"}
+            made.append(order(minute * 100 + index, minute, index + 1)._replace(value=json.dumps(event).encode()))
+    return made
+
+
+class Hanging:
+    """Takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", free_port()))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/hook"
+        self.asked = 0
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._open.append(self._socket.accept()[0])
+                self.asked += 1
+
+    def close(self) -> None:
+        """Listens no more."""
+        for one in (self._socket, *self._open):
+            one.close()
+
+
+@pytest.fixture(name="webhook")
+def _webhook() -> Iterator[Webhook]:
+    with closing(Webhook(failures=1)) as webhook:
+        yield webhook
+
+
+@pytest.fixture(name="hanging")
+def _hanging() -> Iterator[Hanging]:
+    with closing(Hanging()) as hanging:
+        yield hanging
+
+
+def test_every_transition_reaches_the_channel_that_takes_it_though_others_hang_and_parts_are_killed(
+    tmp_path: Path, webhook: Webhook, hanging: Hanging
+) -> None:
+    config = tmp_path / "yangguang.toml"
+    refusing = f"http://127.0.0.1:{free_port()}/nobody"
+    config.write_text(
+        "".join(
+            f'[channel.{name}]\ntype = "webhook"\nurl = "{url}"\n'
+            for name, url in (("hanging", hanging.url), ("duty", webhook.url), ("nobody", refusing))
+        )
+    )
+    stack = Stack(tmp_path / "stack")
+    stack.env["YANGGUANG_CONFIG"] = str(config)
+    command = [stack.workers[0]._command[0], "-m", "pipeline", "notifier"]
+    notifier = Part("notifier", command, stack.logs / "notifier.log", stack.env, stack.home)
+    try:
+        stack.start()
+        notifier.start()
+        for first in range(0, LAST, 60):
+            stack.push(orders(first, first + 60))
+            for part in (stack.workers[0], notifier):
+                part.end(signal.SIGKILL)
+                part.start()
+        stack.wait_committed()
+        stack.wait_as_of(int((START + (LAST - 2) * MINUTE).timestamp()) * 1_000_000)
+
+        def told() -> set[str]:
+            rows = stack.rows("SELECT * FROM alert_transitions WHERE indicator = 'seal_coverage'")
+            assert all(row["scope"] != "city" or row["to_state"] in ("pending", "ok") for row in rows)
+            return {row["transition_id"] for row in rows if row["to_state"] in ("firing", "resolved")}
+
+        wait_for(lambda: len(told()) == 2 * len(DROPPING), 30, "each town fires and resolves")
+        wait_for(lambda: {one.key for one in webhook.received} == told(), 30, "the webhook has each")
+        assert hanging.asked
+        rows = stack.rows("SELECT channel, transition_id, outcome FROM alert_deliveries")
+        assert {row["transition_id"] for row in rows if (row["channel"], row["outcome"]) == ("duty", "delivered")} >= (
+            told()
+        )
+        assert {row["outcome"] for row in rows if row["channel"] in ("hanging", "nobody")} == {"failed"}
+    finally:
+        if notifier.running:
+            notifier.end(signal.SIGKILL)
+        stack.stop()
+
+
+@pytest.mark.timeout(400)
+def test_staff_are_told_that_kafka_is_away_and_back_though_the_notifier_is_killed(
+    tmp_path: Path, webhook: Webhook
+) -> None:
+    config = tmp_path / "yangguang.toml"
+    config.write_text(f'[channel.duty]\ntype = "webhook"\nurl = "{webhook.url}"\n')
+    stack = Stack(tmp_path / "stack")
+    stack.env["YANGGUANG_CONFIG"] = str(config)
+    command = [stack.workers[0]._command[0], "-m", "pipeline", "notifier"]
+    notifier = Part("notifier", command, stack.logs / "notifier.log", stack.env, stack.home)
+    try:
+        stack.start()
+        notifier.start()
+        stack.kafka.end(signal.SIGKILL)
+
+        def outages() -> list[str]:
+            if not notifier.running:
+                notifier.start()  # as a supervisor does
+            return [one.body["state"] for one in webhook.received if one.body["kind"] == "outage"]
+
+        wait_for(lambda: outages() == ["firing"], 120, "the outage is told")
+        [begin] = [one.body for one in webhook.received]
+        assert "Kafka" in begin["text"]
+        notifier.end(signal.SIGKILL)
+        notifier.start()
+        stack.kafka.start()
+        stack.wait_kafka()
+        wait_for(lambda: outages() == ["firing", "resolved"], 60, "its end is told, and the outage not again")
+    finally:
+        if notifier.running:
+            notifier.end(signal.SIGKILL)
+        stack.stop()
