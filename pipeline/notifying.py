@@ -1,5 +1,9 @@
 """The notifier as the settings want it."""
 
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
 from pipeline.channels import channels
 from pipeline.configuration import Configuration
 from pipeline.configuration_channels import (
@@ -12,6 +16,8 @@ from pipeline.configuration_channels import (
 from pipeline.settings import Settings
 from sinks.clickhouse.client import Store
 from sinks.notify.alertmanager import AlertmanagerChannel
+from sinks.notify.envelope import Link
+from streams.action_links import link_key, make_link
 from streams.app import App
 from streams.notifier import create_notifier
 from streams.notify import Notifier, Plan
@@ -20,18 +26,36 @@ from streams.rounds import RoundRules, Rounds
 _FOR_PEOPLE = (AppriseSettings, DingTalkSettings, EmailSettings, FeishuSettings, WeComSettings)
 
 
+_LINKS_LAST = timedelta(days=1)
+
+
+def _links(settings: Settings, base_url: str) -> Callable[[Mapping[str, Any], datetime], Sequence[Link]]:
+    key = link_key(settings.signing_master)
+
+    def links(transition: Mapping[str, Any], at: datetime) -> Sequence[Link]:
+        since = transition["since"]
+        moment = since if isinstance(since, datetime) else datetime.fromisoformat(str(since))
+        url = make_link(base_url, key, str(transition["alert_id"]), moment, at + _LINKS_LAST)
+        return (Link("确认或静默", url),)
+
+    return links
+
+
 def notifier_of(settings: Settings, configuration: Configuration, name: str) -> App:
     """The notifier's app. Raises SettingsError where a channel's secret is not there."""
     made = channels(configuration.channel)
     people = tuple(one for one, told in configuration.channel.items() if isinstance(told, _FOR_PEOPLE))
     routes = tuple(one.route() for one in configuration.route)
     notify = configuration.notify
+    catalogue = configuration.catalogue()
     plan = Plan(
         routes=routes,
         maintenance=tuple(one.maintenance() for one in configuration.maintenance),
         joins=people,
         language=notify.language,
         base_url=notify.base_url,
+        catalogue={one.code: one for one in catalogue},
+        links=_links(settings, notify.base_url) if notify.base_url else lambda _transition, _at: (),
     )
     rules = RoundRules(
         routes=routes,
@@ -42,7 +66,6 @@ def notifier_of(settings: Settings, configuration: Configuration, name: str) -> 
         language=notify.language,
     )
     resending = [one for one in made if isinstance(one, AlertmanagerChannel)]
-    catalogue = configuration.catalogue()
 
     def rounds(store: Store, notifier: Notifier) -> Rounds:
         return Rounds(store, notifier, rules, catalogue, resending)

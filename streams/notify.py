@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 from faust.types import Message as Record
 
+from schemas.indicator import Indicator
+from schemas.indicators import CATALOGUE
 from sinks.clickhouse import alerts
 from sinks.clickhouse.alert_actions import active_silences
 from sinks.clickhouse.alerts import Attempts
@@ -55,6 +57,7 @@ class Plan(NamedTuple):
     joins: Collection[str] = ()
     language: Language = "zh"
     base_url: str = ""
+    catalogue: Mapping[str, Indicator] = CATALOGUE
     links: Callable[[Transition, datetime], Sequence[Link]] = lambda _transition, _at: ()
 
 
@@ -154,7 +157,7 @@ class Notifier:
             return delivery.told
         transition, briefing = delivery.told, Briefing()
         try:
-            briefing = await asyncio.wait_for(brief_on(self._store, transition), BRIEFING_SECONDS)
+            briefing = await asyncio.wait_for(brief_on(self._store, transition, self._plan.catalogue), BRIEFING_SECONDS)
         except Exception as error:  # whatever it is, the message goes without
             log.warning("%s goes without its briefing (%s)", delivery.id, type(error).__name__)
         return compose(

@@ -97,18 +97,21 @@ class OutageWatch:
         tellings: set[asyncio.Task[None]] = set()
         while True:
             for what, probe in self._probes.items():
-                there = await _answers(probe)
                 before = self._known.get(what, Watched())
-                self._known[what], telling = watched(before, there=there, what=what, at=now())
-                if self._known[what] != before:
+                self._known[what], telling = watched(before, there=await _answers(probe), what=what, at=now())
+                if self._known[what].since != before.since and telling is None:
                     _write(self._memory, self._known)
                 if telling is not None:
                     log.warning("%s %s", what, "does not answer" if telling.over is None else "answers again")
-                    for channel in channels:
-                        task = asyncio.create_task(_tell(channel, telling))
-                        tellings.add(task)
-                        task.add_done_callback(tellings.discard)
+                    task = asyncio.create_task(self._tell_all(channels, telling))
+                    tellings.add(task)
+                    task.add_done_callback(tellings.discard)
             await asyncio.sleep(PROBE_SECONDS)
+
+    async def _tell_all(self, channels: Sequence[Channel], telling: Telling) -> None:
+        """Told is only what all channels have settled: a process that dies before tells again, under the same id."""
+        await asyncio.gather(*(_tell(channel, telling) for channel in channels))
+        _write(self._memory, self._known)
 
 
 async def _answers(probe: Probe) -> bool:

@@ -136,9 +136,9 @@ def test_the_table_of_the_file_has_every_key() -> None:
     def keys(model: Any) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
-    expected = keys(Configuration) - {"indicator", "rejects", "retention", "channel", "vendor"}
+    expected = keys(Configuration) - {"indicator", "rejects", "retention", "notify", "channel", "vendor"}
     expected |= {f"indicator.CODE.{key}" for key in keys(IndicatorSettings) | {"PARAMETER"}}
-    for table in ("rejects", "retention"):
+    for table in ("rejects", "retention", "notify"):
         expected |= {f"{table}.{key}" for key in keys(Configuration.model_fields[table].annotation)}
     expected |= {f"channel.NAME.{key}" for model in CHANNEL_TYPES.values() for key in keys(model)}
     expected |= {f"vendor.NAME.{key}" for key in keys(VendorSettings)}
@@ -223,7 +223,7 @@ def test_the_example_of_a_webhook_has_what_a_message_has() -> None:
     shown = json.loads(block)
     transition = {name: shown.get(name) for name in LOG_COLUMNS}
     transition["worst"] = [list(one.values()) for one in shown["worst"]]
-    assert compose(transition) == shown
+    assert compose(transition).body == shown
 
 
 def test_both_readmes_show_the_same_commands() -> None:

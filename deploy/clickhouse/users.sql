@@ -31,6 +31,7 @@ GRANT SELECT ON yangguang.rejected TO yangguang_analyst;
 GRANT SELECT ON yangguang.rejected_summary TO yangguang_analyst;
 GRANT SELECT ON yangguang.alerts TO yangguang_analyst;
 GRANT SELECT ON yangguang.alert_transitions TO yangguang_analyst;
+GRANT SELECT ON yangguang.acknowledgements TO yangguang_analyst;
 GRANT SELECT ON yangguang.alert_deliveries TO yangguang_analyst;
 GRANT SELECT ON yangguang.indicators TO yangguang_analyst;
 GRANT SELECT ON yangguang.towns TO yangguang_analyst;

@@ -1,18 +1,19 @@
 """`yangguang alerts`: what fires, who was told, and what people do about it."""
 
-import importlib.util
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import click
 from pydantic import ValidationError
 
 from pipeline import audit
 from pipeline.commands.arguments import PLACES, Length, Moment, shanghai
+from pipeline.commands.backtest import backtest
 from pipeline.commands.questions import conditions, query, to_json
 from pipeline.commands.selecting import plain_table
 from pipeline.commands.tables import alerts_table, cell, paper, printable
+from pipeline.commands.test_channel import test_channel
 from pipeline.configuration_routes import CODES, kind_of
 from pipeline.settings import Settings, load_settings
 from schemas.action import MATCHED, SILENCE_MAX, Action, Silence, acknowledgement, silence, unsilence
@@ -23,34 +24,14 @@ from streams.actions import publish
 from streams.rejects_condition import SCOPE
 from streams.routing import explain, in_maintenance
 
-_ELSEWHERE: Final = {
-    name: place
-    for name, place in (
-        ("test-channel", "pipeline.commands.test_channel:test_channel"),
-        ("backtest", "pipeline.commands.backtest:backtest"),
-    )
-    if importlib.util.find_spec(place.partition(":")[0]) is not None
-}
 
-
-class _Group(click.Group):
-    """The commands that stand here, and those that are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *_ELSEWHERE]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, name = _ELSEWHERE[cmd_name].split(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=_Group)
+@click.group()
 def alerts() -> None:
     """Show alerts, acknowledge and silence them, and see who is told."""
+
+
+alerts.add_command(test_channel)
+alerts.add_command(backtest)
 
 
 @alerts.command("list")

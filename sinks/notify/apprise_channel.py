@@ -27,8 +27,7 @@ class AppriseChannel:
             return Outcome("refused", "Apprise does not know such an address")
         text = "\n".join(
             (
-                message.text,
-                *(f"{one.label}：{one.value}" for one in message.lines),
+                *([f"{one.label}：{one.value}" for one in message.lines] or [message.text]),
                 *(f"{one.label}：{one.url}" for one in message.links),
             )
         )

@@ -107,13 +107,12 @@ class Robot:
 
 def headline(message: Message) -> str:
     """One line with the state to see at a glance."""
-    return f"{STATE_WORDS[message.state]} {message.title}"
+    return message.title if message.title.startswith(("【", "[")) else f"{STATE_WORDS[message.state]} {message.title}"
 
 
 def paragraphs(message: Message) -> str:
-    """Text and facts in the Markdown that all three understand."""
-    facts = "\n".join(f"- {one.label}：{one.value}" for one in message.lines)
-    return f"{message.text}\n\n{facts}" if facts else message.text
+    """The facts in the Markdown that all three understand; the text where there are none, as both say the same."""
+    return "\n".join(f"- {one.label}：{one.value}" for one in message.lines) or message.text
 
 
 def actions(message: Message) -> str:

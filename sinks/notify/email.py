@@ -118,7 +118,7 @@ def message_id(identity: str, sender: str) -> str:
 def _plain(message: Message) -> str:
     facts = "\n".join(f"{one.label}：{one.value}" for one in message.lines)
     links = "\n".join(f"{one.label}：{one.url}" for one in message.links)
-    return "\n\n".join(one for one in (message.text, facts, links) if one) + "\n"
+    return "\n\n".join(one for one in (message.title, facts or message.text, links) if one) + "\n"
 
 
 def _html(message: Message) -> str:
@@ -129,8 +129,7 @@ def _html(message: Message) -> str:
     links = " · ".join(f'<a href="{escape(one.url)}">{escape(one.label)}</a>' for one in message.links)
     parts = (
         f'<h3 style="color:{_COLOURS[message.state]}">{escape(message.title)}</h3>',
-        f"<p>{escape(message.text)}</p>",
-        f"<table>{rows}</table>" if rows else "",
+        f"<table>{rows}</table>" if rows else f"<p>{escape(message.text)}</p>",
         f'<p><img src="cid:{_PICTURE}" alt="趋势"></p>' if message.picture else "",
         f"<p>{links}</p>" if links else "",
     )

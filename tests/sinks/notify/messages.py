@@ -16,7 +16,7 @@ def message(**given: Any) -> Message:
         "severity": "critical",
         "title": "诸暨市阳光厨房建设率低于要求",
         "text": "诸暨市外卖商家阳光厨房建设率当前87.8%（3160/3599），目标90.0%，低于要求。",
-        "lines": (Line("目标", "90.0%"), Line("当前", "87.8%")),
+        "lines": (Line("目标", "90.0%"), Line("当前", "87.8%（3160/3599）")),
         "links": (LINK,),
         "body": {
             "alert_id": "kitchen_build.city.330681.now",

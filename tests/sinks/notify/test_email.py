@@ -17,6 +17,7 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from sinks.notify.channel import Outcome
 from sinks.notify.email import EmailChannel, Server
+from sinks.notify.envelope import Line
 from tests.sinks.notify.messages import LINK, message
 from tests.sinks.notify.platforms import free_port
 
@@ -78,7 +79,7 @@ def part(mail: EmailMessage, kind: str) -> EmailMessage:
 
 def test_a_mail_has_the_message_as_text_and_as_html_with_its_picture() -> None:
     mailbox = Mailbox()
-    outcome = sent(mailbox, picture=PNG, text="低于<要求>。")
+    outcome = sent(mailbox, picture=PNG, lines=(Line("目标", "90.0%"), Line("说明", "低于<要求>。")))
     assert outcome == Outcome("delivered", "taken for 2 recipients")
     mail = mailbox.mails[0]
     assert mail["Subject"] == "[告警] 诸暨市阳光厨房建设率低于要求"
