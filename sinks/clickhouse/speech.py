@@ -1,7 +1,7 @@
 """When a stream spoke, place by place: what silence is judged by."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from schemas.banquet import Banquet
@@ -22,6 +22,10 @@ _SPOKEN: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 """By stream: table, column of the event's time, and the places that an event speaks for."""
 
+_KEPT_BY: Final = {"yangguang.camera": "event_time", "yangguang.seal": "delivered_at"}
+"""The column by whose month and minute the rows lie."""
+MEMORY: Final = timedelta(days=7)
+
 Spoken = dict[tuple[str, str], list[int]]
 """By scope and scope_id the minutes (Unix seconds) in which there was an event, ascending."""
 
@@ -34,10 +38,16 @@ class StreamMark(NamedTuple):
 
 
 async def spoken(store: Store, stream: str, start: datetime, end: datetime) -> Spoken:
-    """The minutes of [start, end) with an event, and for each place the last one before `start`."""
+    """The minutes of [start, end) with an event, and for each place the last one before `start`.
+
+    Of heartbeats and orders, of which there may be billions, not beyond `MEMORY` before it: a place that has been
+    silent for longer fires already, or was never known."""
     table, time, places = _SPOKEN[stream]
     begin, until = int(start.timestamp()), int(end.timestamp())
     of_stream = f"stream = '{stream}' AND " if table.endswith("raw_events") else ""
+    if stream in ("yangguang.camera", "yangguang.seal"):
+        oldest = begin - int(MEMORY.total_seconds())
+        of_stream = f"{_KEPT_BY[stream]} >= toDateTime64({oldest}, 6, 'UTC') AND "
     minute = f"toUnixTimestamp(toStartOfMinute({time}))"
     rows = await store.rows(
         f"SELECT place.1, place.2, arraySort(arrayDistinct(arrayPushBack(\n"
