@@ -1,7 +1,7 @@
 """What `yangguang.toml` may say of messages in general: table `[notify]`."""
 
 from datetime import time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,14 +26,13 @@ def _to_a_day(length: timedelta) -> timedelta:
 
 
 class NotifySettings(BaseModel):
-    """Language and address of messages, the summary of the day, and the sign of life.
+    """Address of links, the summary of the day, and the sign of life.
 
     Without `summary_channels` the summary goes to the channels for people; a sign of life is sent where
     `watchdog_channels` names a receiver that notices its absence."""
 
     model_config = ConfigDict(extra="forbid")
 
-    language: Literal["zh", "en"] = "zh"
     base_url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""
     summary: Annotated[time | None, BeforeValidator(_of_day)] = time(8, 30)
     summary_channels: tuple[str, ...] | None = None

@@ -52,7 +52,7 @@ def notifier_of(settings: Settings, configuration: Configuration, name: str) -> 
         routes=routes,
         maintenance=tuple(one.maintenance() for one in configuration.maintenance),
         joins=people,
-        language=notify.language,
+        languages={one: told.language for one, told in configuration.channel.items()},
         base_url=notify.base_url,
         catalogue={one.code: one for one in catalogue},
         links=_links(settings, notify.base_url) if notify.base_url else lambda _transition, _at: (),
@@ -63,7 +63,6 @@ def notifier_of(settings: Settings, configuration: Configuration, name: str) -> 
         summary_channels=people if notify.summary_channels is None else notify.summary_channels,
         watchdog_every=notify.watchdog_every if notify.watchdog_channels else None,
         watchdog_channels=notify.watchdog_channels,
-        language=notify.language,
     )
     resending = [one for one in made if isinstance(one, AlertmanagerChannel)]
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -55,7 +56,8 @@ class Plan(NamedTuple):
     routes: Sequence[Route] = ()
     maintenance: Sequence[Maintenance] = ()
     joins: Collection[str] = ()
-    language: Language = "zh"
+    languages: Mapping[str, Language] = MappingProxyType({})
+    """By channel; Chinese where none is named."""
     base_url: str = ""
     catalogue: Mapping[str, Indicator] = CATALOGUE
     links: Callable[[Transition, datetime], Sequence[Link]] = lambda _transition, _at: ()
@@ -88,6 +90,10 @@ class Notifier:
         self._plan = plan
         self._queues: dict[str, asyncio.Queue[Delivery]] = {one.name: asyncio.Queue() for one in channels}
         self._queued: set[tuple[str, str]] = set()
+
+    def language(self, channel: str) -> Language:
+        """In which people of a channel read."""
+        return self._plan.languages.get(channel, "zh")
 
     async def take(self, record: Record, done: asyncio.Queue[Record]) -> None:
         """Hands the transitions of one list to their channels; `done` gets the list when all have finished with it."""
@@ -163,14 +169,14 @@ class Notifier:
         return compose(
             transition,
             briefing,
-            language=self._plan.language,
+            language=self.language(delivery.channel),
             base_url=self._plan.base_url,
             links=self._plan.links(transition, now()) if transition["to_state"] == "firing" else (),
         )
 
     async def _deliver(self, channel: Channel, together: Sequence[Delivery]) -> None:
         messages = [await self._message(one) for one in together]
-        message = messages[0] if len(messages) == 1 else digest(messages, language=self._plan.language)
+        message = messages[0] if len(messages) == 1 else digest(messages, language=self.language(channel.name))
         attempt, delay, waited = max(one.attempts for one in together), RETRY_FIRST_SECONDS, 0.0
         while True:
             attempt += 1

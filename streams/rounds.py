@@ -5,13 +5,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.indicator import SHANGHAI, Indicator
 from schemas.towns import CITY_CODE
 from sinks.clickhouse import duty
 from sinks.clickhouse.client import Store, now
 from sinks.notify.alertmanager import AlertmanagerChannel
+from sinks.notify.envelope import Message
 from sinks.notify.message import Progress, compose, severity, summary, watchdog
 from sinks.notify.words import Language
 from streams.notify import Notifier
@@ -24,6 +25,9 @@ ROUND_SECONDS: Final = 10.0
 SUMMARY_LATEST: Final = timedelta(minutes=10)
 """Later than so after its time a summary is not sent: a notifier that starts in the afternoon has missed it."""
 
+LATELY: Final = timedelta(minutes=5)
+"""An alert stage that has judged nothing for longer gives no sign of life."""
+
 
 class RoundRules(NamedTuple):
     """What the configuration wants."""
@@ -34,7 +38,6 @@ class RoundRules(NamedTuple):
     summary_channels: Collection[str] = ()
     watchdog_every: timedelta | None = None
     watchdog_channels: Collection[str] = ()
-    language: Language = "zh"
 
 
 def summary_is_due(at: datetime, of_day: time | None) -> bool:
@@ -88,12 +91,15 @@ class Rounds:
         await self._escalate(at)
         await self._resend(at)
         if self._rules.summary_channels and summary_is_due(at, self._rules.summary_at):
-            message = await self._summary(at)
-            await self._notifier.tell(message.id, message, self._rules.summary_channels)
-        if self._rules.watchdog_every is not None:
-            message = watchdog(watchdog_minute(at, self._rules.watchdog_every), language=self._rules.language)
-            if await duty.judged_lately(self._store, at - 5 * timedelta(minutes=1)):
-                await self._notifier.tell(message.id, message, self._rules.watchdog_channels)
+            make = await self._summary(at)
+            for channel in self._rules.summary_channels:
+                message = make(self._notifier.language(channel))
+                await self._notifier.tell(message.id, message, [channel])
+        if self._rules.watchdog_every is not None and await duty.judged_lately(self._store, at - LATELY):
+            for channel in self._rules.watchdog_channels:
+                due = watchdog_minute(at, self._rules.watchdog_every)
+                message = watchdog(due, language=self._notifier.language(channel))
+                await self._notifier.tell(message.id, message, [channel])
 
     async def _escalate(self, at: datetime) -> None:
         if not any(route.escalate_after for route in self._rules.routes):
@@ -116,7 +122,7 @@ class Rounds:
             if outcome.word != "delivered":
                 log.warning("channel %s: what fires could not be sent again: %s", channel.name, outcome.detail)
 
-    async def _summary(self, at: datetime) -> Any:
+    async def _summary(self, at: datetime) -> Callable[[Language], Message]:
         rates, firing, transitions = await duty.of_the_day(self._store, at - timedelta(days=1))
         day = at.astimezone(SHANGHAI).date()
         city = {str(row["indicator"]): row for row in rates if row["scope_id"] == CITY_CODE}
@@ -128,4 +134,4 @@ class Rounds:
             and (target := one.target_on(day)) is not None
             and city.get(one.code, {}).get("rate") is not None
         ]
-        return summary(day, rates, firing, transitions, progress, language=self._rules.language)
+        return lambda language: summary(day, rates, firing, transitions, progress, language=language)
