@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from schemas.indicator import SHANGHAI
 from schemas.towns import TOWNS
 from tests.system.records import Record
 from tests.system.stack import Part, Stack, free_port, wait_for
@@ -114,11 +116,15 @@ def test_every_transition_reaches_the_channel_that_takes_it_though_others_hang_a
 
 
 @pytest.mark.timeout(400)
-def test_staff_are_told_that_kafka_is_away_and_back_though_the_notifier_is_killed(
+def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_away_and_back(
     tmp_path: Path, webhook: Webhook
 ) -> None:
     config = tmp_path / "yangguang.toml"
-    config.write_text(f'[channel.duty]\ntype = "webhook"\nurl = "{webhook.url}"\n')
+    morning = datetime.now(SHANGHAI).strftime("%H:%M")
+    config.write_text(
+        f'[channel.duty]\ntype = "webhook"\nurl = "{webhook.url}"\n'
+        f'[notify]\nsummary = "{morning}"\nsummary_channels = ["duty"]\nwatchdog_channels = ["duty"]\n'
+    )
     stack = Stack(tmp_path / "stack")
     stack.env["YANGGUANG_CONFIG"] = str(config)
     command = [stack.workers[0]._command[0], "-m", "pipeline", "notifier"]
@@ -126,6 +132,13 @@ def test_staff_are_told_that_kafka_is_away_and_back_though_the_notifier_is_kille
     try:
         stack.start()
         notifier.start()
+
+        def regular() -> set[str]:
+            return {one.body["kind"] for one in webhook.received}
+
+        wait_for(lambda: regular() == {"summary", "watchdog"}, 120, "summary and sign of life are sent")
+        [day] = [one.body for one in webhook.received if one.body["kind"] == "summary"]
+        assert f"【日报】{datetime.now(SHANGHAI):%Y-%m-%d}" in day["text"]
         stack.kafka.end(signal.SIGKILL)
 
         def outages() -> list[str]:
@@ -134,7 +147,7 @@ def test_staff_are_told_that_kafka_is_away_and_back_though_the_notifier_is_kille
             return [one.body["state"] for one in webhook.received if one.body["kind"] == "outage"]
 
         wait_for(lambda: outages() == ["firing"], 120, "the outage is told")
-        [begin] = [one.body for one in webhook.received]
+        [begin] = [one.body for one in webhook.received if one.body["kind"] == "outage"]
         assert "Kafka" in begin["text"]
         notifier.end(signal.SIGKILL)
         notifier.start()
