@@ -27,12 +27,15 @@ def minute(number: int) -> int:
 def fires(spoke: list[int], rule: SilenceRule, first: int, last: int) -> list[bool]:
     """Asks at every minute whether the alert fires: begun by silence within the hours, ended by an event."""
     length, firing, found = int(rule.length.total_seconds()) // 60, False, []
+    all_day = (rule.from_hour, rule.until_hour) == (0, 24)  # then a silence may pass midnight
     for m in range(first, last + 1):
         before = [one for one in spoke if one < m]
         silent = bool(before) and m - before[-1] > length
         if not silent:
             firing = False
-        elif rule.from_hour * 60 <= (m - length) % DAY and (m - length) % DAY + length <= rule.until_hour * 60:
+        elif all_day or (
+            rule.from_hour * 60 <= (m - length) % DAY and (m - length) % DAY + length <= rule.until_hour * 60
+        ):
             firing = True
         found.append(firing)
     return found
