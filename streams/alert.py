@@ -14,7 +14,7 @@ from schemas.places import place_label
 from schemas.towns import CITY_CODE
 from sinks.clickhouse import alerts
 from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
-from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.rates import scope_ids
 from streams.alert_machine import AlertState, Rule, Value, alert_id, breaches, step, transition_id
 from streams.watermark import as_of
@@ -163,28 +163,19 @@ class Evaluation:
     def _row(
         self, place: Place, state: AlertState, minute: datetime, value: Value, target: float | None
     ) -> dict[str, Any]:
-        return {
-            "alert_id": alert_id(self._indicator.code, *place),
-            "transition_id": "",
-            "kind": "rate",
-            "indicator": self._indicator.code,
+        return alerts.log_row(
+            alert_id=alert_id(self._indicator.code, *place),
+            kind="rate",
+            indicator=self._indicator.code,
             **place._asdict(),
-            "from_state": "",
-            "to_state": state.state,
-            "since": state.since or minute,
-            "held": state.held,
-            "as_of": minute,
-            "recorded_at": None,
+            to_state=state.state,
+            since=state.since or minute,
+            held=state.held,
+            as_of=minute,
             **value._asdict(),
-            "rate": value.rate(self._indicator.counts),
-            "target": target,
-            "worst": [],
-            "reason": "",
-            "step": WENT_ON,
-            "subject": "",
-            "inhibited_by": "",
-            "facts": "",
-        }
+            rate=value.rate(self._indicator.counts),
+            target=target,
+        )
 
     def _worst(
         self, by_place: Mapping[Place, Sequence[SeriesPoint]], window: str, minute: datetime
@@ -200,6 +191,15 @@ class Evaluation:
                 name = place_label(place.scope, place.scope_id)
                 found.append((place.scope, place.scope_id, name, numerator, denominator, numerator / denominator))
         return sorted(found, key=lambda one: one[5], reverse=self._indicator.comparator == "<=")[:WORST]
+
+
+async def beginning(store: Store, streams: Sequence[str], present: datetime, *, event_clock: bool) -> datetime | None:
+    """The minute before the first one to judge: of a replay its beginning, of a live system its present. None while one
+    of the streams has no event."""
+    if not event_clock:
+        return present - MINUTE
+    earliest = await alerts.earliest_event(store, streams)
+    return None if earliest is None else max(as_of(earliest), present - FIRST_REACH)
 
 
 class Alerter:
@@ -245,16 +245,14 @@ class Alerter:
                 rows += await self._evaluate(indicator, mark)
         if not rows:
             return 0
-        recorded_at = now()
-        for row in rows:
-            row["recorded_at"] = recorded_at
-        await alerts.record(self._store, rows)
-        transitions = [row for row in rows if row["transition_id"]]
+        transitions = await alerts.record(self._store, rows)
         await self._publish(transitions)
         return len(transitions)
 
     async def _evaluate(self, indicator: Indicator, mark: Mark) -> list[dict[str, Any]]:
-        until = self._until.get(indicator.code) or await self._beginning(indicator, mark)
+        until = self._until.get(indicator.code) or await beginning(
+            self._store, indicator.streams, mark.as_of, event_clock=self._event_clock
+        )
         if until is None or until >= mark.as_of:
             return []
         points = await alerts.series(self._store, indicator, until + MINUTE, mark.as_of)
@@ -262,10 +260,3 @@ class Alerter:
         evaluation.run(points, until + MINUTE, mark.as_of)
         self._until[indicator.code] = mark.as_of
         return evaluation.rows
-
-    async def _beginning(self, indicator: Indicator, mark: Mark) -> datetime | None:
-        """The minute before the first one to judge: of a replay its beginning, of a live system its present."""
-        if not self._event_clock:
-            return mark.as_of - MINUTE
-        earliest = await alerts.earliest_event(self._store, indicator.streams)
-        return None if earliest is None else max(as_of(earliest), mark.as_of - FIRST_REACH)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from schemas.indicator import SHANGHAI
-from sinks.clickhouse.alerts import WENT_ON
+from sinks.clickhouse.alerts import log_row
 from streams.alert_machine import AlertState, advance, alert_id, transition_id
 
 MINUTE: Final = 60
@@ -166,32 +166,20 @@ def reason(code: str, holds: bool) -> str:
 
 def row(subject: Subject, state: AlertState, minute: datetime) -> dict[str, Any]:
     """A row of `alert_log` that says that a state went on; a transition adds what changed."""
-    return {
-        "alert_id": subject.alert_id,
-        "transition_id": "",
-        "kind": "condition",
-        "indicator": subject.code,
-        "scope": subject.scope,
-        "scope_id": subject.scope_id,
-        "window": subject.window,
-        "from_state": state.state,
-        "to_state": state.state,
-        "since": state.since or minute,
-        "held": state.held,
-        "as_of": minute,
-        "recorded_at": None,
-        "numerator": 0,
-        "denominator": 0,
-        "unknown": 0,
-        "rate": None,
-        "target": None,
-        "worst": [],
-        "reason": "",
-        "step": WENT_ON,
-        "subject": subject.subject,
-        "inhibited_by": "",
-        "facts": "",
-    }
+    return log_row(
+        alert_id=subject.alert_id,
+        kind="condition",
+        indicator=subject.code,
+        scope=subject.scope,
+        scope_id=subject.scope_id,
+        window=subject.window,
+        subject=subject.subject,
+        from_state=state.state,
+        to_state=state.state,
+        since=state.since or minute,
+        held=state.held,
+        as_of=minute,
+    )
 
 
 def closing_row(code: str, minute: datetime) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sinks.clickhouse import alerts, speech
 from sinks.clickhouse.alerts import KnownAlert
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.speech import Spoken, StreamMark
-from streams.alert import FIRST_REACH, PublishTransitions, hold_back
+from streams.alert import PublishTransitions, beginning, hold_back
 from streams.alert_machine import AlertState, State, advance, transition_id
 from streams.condition import (
     SILENCES,
@@ -30,7 +30,6 @@ from streams.condition import (
     silent_spans,
     span_rows,
 )
-from streams.watermark import as_of
 
 log: Final = logging.getLogger(__name__)
 
@@ -127,11 +126,7 @@ class ConditionWatch:
             self._until["stale"] = minute
         if not rows:
             return 0
-        recorded_at = now()
-        for one in rows:
-            one["recorded_at"] = recorded_at
-        await alerts.record(self._store, rows)
-        transitions = [one for one in rows if one["transition_id"]]
+        transitions = await alerts.record(self._store, rows)
         await self._publish(transitions)
         return len(transitions)
 
@@ -147,7 +142,9 @@ class ConditionWatch:
 
     async def _silence(self, rule: SilenceRule, mark: StreamMark) -> list[dict[str, Any]]:
         code = f"no_data:{rule.stream}"
-        until = self._until.get(code) or await self._beginning(rule, mark)
+        until = self._until.get(code) or await beginning(
+            self._store, (rule.stream,), mark.as_of, event_clock=self._event_clock
+        )
         if until is None or until >= mark.as_of:
             return []
         first, last = until + _MINUTE, mark.as_of
@@ -224,13 +221,6 @@ class ConditionWatch:
             for one, state in self._states.items()
             if one.code == code and one.scope == "city" and state.state == "firing"
         }
-
-    async def _beginning(self, rule: SilenceRule, mark: StreamMark) -> datetime | None:
-        """The minute before the first one to judge: of a replay its beginning, of a live system its present."""
-        if not self._event_clock:
-            return mark.as_of - _MINUTE
-        earliest = await alerts.earliest_event(self._store, (rule.stream,))
-        return None if earliest is None else max(as_of(earliest), mark.as_of - FIRST_REACH)
 
 
 def _state(known: KnownAlert) -> AlertState:

@@ -1,7 +1,7 @@
 """Event alerts: what happened and has to be told at once, judged at every minute of as_of by what the entries of
 schemas/event_alerts.py say of current records, and of schools' cameras by their slots."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,18 +12,15 @@ from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.event_records import Known, Version
 from sinks.clickhouse.rates import SLOT_SECONDS
 from sinks.clickhouse.speech import StreamMark, stream_marks
+from streams.alert import PublishTransitions, beginning
 from streams.event_phases import MINUTE, closing, dark_phases, facts_text, judged, phases
 
 SLOT: Final = timedelta(seconds=SLOT_SECONDS)
-FIRST_REACH: Final = timedelta(days=100)
-"""How far back the first evaluation in event time goes at most."""
 LANDING_SLACK: Final = timedelta(minutes=2)
 """How long rows may take from their landing time until they can be read."""
 HOUR: Final = 3600
 CAMERA_CODE: Final = "camera_online"
 """The indicator whose slots and bindings are read."""
-
-PublishTransitions = Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
 def _days(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -81,12 +78,8 @@ class EventAlerter:
             done[SCHOOL_CAMERA_DARK] = span[1]
         if not rows:
             return 0
-        transitions = [row for row in rows if row["transition_id"]]
-        await self._name(transitions)
-        recorded_at = now()
-        for row in rows:
-            row["recorded_at"] = recorded_at
-        await alerts.record(self._store, rows)
+        await self._name([row for row in rows if row["transition_id"]])
+        transitions = await alerts.record(self._store, rows)
         for code, last in done.items():
             self._until[code], self._looked[code] = last, looked
             self._known[code] |= known[code]
@@ -102,13 +95,8 @@ class EventAlerter:
         last = min(marks[one].as_of for one in streams)
         until = self._until.get(code)
         if until is None:
-            until = last - MINUTE
-            if self._event_clock:
-                earliest = await alerts.earliest_event(self._store, streams)
-                if earliest is None:
-                    return None
-                until = max(earliest.replace(second=0, microsecond=0), last - FIRST_REACH)
-        return (until + MINUTE, last) if until < last else None
+            until = await beginning(self._store, streams, last, event_clock=self._event_clock)
+        return (until + MINUTE, last) if until is not None and until < last else None
 
     async def _records(
         self, entry: EventEntry, first: datetime, last: datetime

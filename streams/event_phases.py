@@ -164,13 +164,23 @@ def _row(
     identity = alert_id(code, "town", town, subject)
     # the ids take states by name only
     change = Change(old, new, reason)  # type: ignore[arg-type]  # states come back from ClickHouse as strings
-    return {
-        "alert_id": identity, "transition_id": transition_id(identity, at, change), "kind": "event",
-        "indicator": code, "scope": "town", "scope_id": town, "window": "", "from_state": old, "to_state": new,
-        "since": at, "held": 0, "as_of": at, "recorded_at": None, "numerator": 0, "denominator": 0, "unknown": 0,
-        "rate": None, "target": None, "worst": [], "reason": reason, "step": order, "subject": subject,
-        "inhibited_by": "", "facts": {**facts, "town_code": town},
-    }  # fmt: skip
+    return alerts.log_row(
+        alert_id=identity,
+        transition_id=transition_id(identity, at, change),
+        kind="event",
+        indicator=code,
+        scope="town",
+        scope_id=town,
+        window="",
+        subject=subject,
+        from_state=old,
+        to_state=new,
+        since=at,
+        as_of=at,
+        reason=reason,
+        step=order,
+        facts={**facts, "town_code": town},
+    )
 
 
 def closing(code: str, last: datetime) -> dict[str, Any]:

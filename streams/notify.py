@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 from faust.types import Message as Record
 
+from schemas.action import Silence
 from schemas.indicator import Indicator
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse import alerts
@@ -99,24 +100,25 @@ class Notifier:
         """Hands the transitions of one list to their channels; `done` gets the list when all have finished with it."""
         pending = _Pending(record)
         wanted: list[Delivery] = []
+        at = now()
+        silences = await active_silences(self._store, at)
         for one in cast(Records, record.value):
             transition = orjson.loads(one.value or b"null")
-            if transition and await self._is_sent(transition):
-                assigned = assignments(self._plan.routes, self._queues, transition, severity(transition), now())
+            if transition and self._is_sent(transition, silences, at):
+                assigned = assignments(self._plan.routes, self._queues, transition, severity(transition), at)
                 names = [assignment.channel for assignment in assigned]
                 wanted += await self._deliveries(transition["transition_id"], transition, names, pending)
         self._enqueue(wanted, pending)
         if not wanted:
             done.put_nowait(record)
 
-    async def _is_sent(self, transition: Transition) -> bool:
+    def _is_sent(self, transition: Transition, silences: Sequence[Silence], at: datetime) -> bool:
         """Whether people are told: not of what the city's message stands for, is silenced or in maintenance."""
         if transition["to_state"] not in SENT_STATES or transition.get("inhibited_by"):
             return False
-        at = now()
         if in_maintenance(self._plan.maintenance, transition, severity(transition), at) is not None:
             return False
-        return silenced(await active_silences(self._store, at), transition, at) is None
+        return silenced(silences, transition, at) is None
 
     async def tell(self, identity: str, told: Transition | Message, channels: Collection[str]) -> int:
         """Sends something once to each of these channels: an escalation, a summary; returns to how many it goes now."""
@@ -158,14 +160,19 @@ class Notifier:
                 if not delivery.pending.open and delivery.pending.record is not None:
                     done.put_nowait(delivery.pending.record)
 
-    async def _message(self, delivery: Delivery) -> Message:
+    async def _briefing(self, transition: Transition) -> Briefing:
+        try:
+            return await asyncio.wait_for(brief_on(self._store, transition, self._plan.catalogue), BRIEFING_SECONDS)
+        except Exception as error:  # whatever it is, the message goes without
+            log.warning("%s goes without its briefing (%s)", transition["transition_id"], type(error).__name__)
+            return Briefing()
+
+    async def _message(self, delivery: Delivery, *, alone: bool) -> Message:
         if isinstance(delivery.told, Message):
             return delivery.told
-        transition, briefing = delivery.told, Briefing()
-        try:
-            briefing = await asyncio.wait_for(brief_on(self._store, transition, self._plan.catalogue), BRIEFING_SECONDS)
-        except Exception as error:  # whatever it is, the message goes without
-            log.warning("%s goes without its briefing (%s)", delivery.id, type(error).__name__)
+        transition = delivery.told
+        # a digest shows titles only, and a storm is no time to ask for what nobody sees
+        briefing = await self._briefing(transition) if alone else Briefing()
         return compose(
             transition,
             briefing,
@@ -175,7 +182,7 @@ class Notifier:
         )
 
     async def _deliver(self, channel: Channel, together: Sequence[Delivery]) -> None:
-        messages = [await self._message(one) for one in together]
+        messages = [await self._message(one, alone=len(together) == 1) for one in together]
         message = messages[0] if len(messages) == 1 else digest(messages, language=self.language(channel.name))
         attempt, delay, waited = max(one.attempts for one in together), RETRY_FIRST_SECONDS, 0.0
         while True:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from kafka.errors import KafkaError
 
 from sinks.clickhouse import alerts
-from sinks.clickhouse.alerts import WENT_ON, KnownAlert
+from sinks.clickhouse.alerts import KnownAlert, log_row
 from sinks.clickhouse.arrivals import MOST_SOURCES, Arrivals, arrivals
 from sinks.clickhouse.client import Store, now
 from streams.alert import PublishTransitions
@@ -111,32 +111,22 @@ def _words(rule: RejectsRule, seen: Arrivals) -> str:
 
 def _row(rule: RejectsRule, source: Source, state: AlertState, minute: datetime, seen: Arrivals) -> dict[str, Any]:
     together = seen.refused + seen.accepted
-    return {
-        "alert_id": source.alert_id,
-        "transition_id": "",
-        "kind": KIND,
-        "indicator": CODE,
-        "scope": SCOPE,
-        "scope_id": source.source,
-        "window": source.window,
-        "from_state": "",
-        "to_state": state.state,
-        "since": state.since or minute,
-        "held": state.held,
-        "as_of": minute,
-        "recorded_at": None,
-        "numerator": seen.refused,
-        "denominator": together,
-        "unknown": 0,
-        "rate": seen.refused / together if together else None,
-        "target": rule.share,
-        "worst": [],
-        "reason": "",
-        "step": WENT_ON,
-        "subject": "",
-        "inhibited_by": "",
-        "facts": "",
-    }
+    return log_row(
+        alert_id=source.alert_id,
+        kind=KIND,
+        indicator=CODE,
+        scope=SCOPE,
+        scope_id=source.source,
+        window=source.window,
+        to_state=state.state,
+        since=state.since or minute,
+        held=state.held,
+        as_of=minute,
+        numerator=seen.refused,
+        denominator=together,
+        rate=seen.refused / together if together else None,
+        target=rule.share,
+    )
 
 
 class RejectsWatch:
@@ -194,12 +184,8 @@ class RejectsWatch:
     async def _judge(self, minute: datetime) -> int:
         seen = await arrivals(self._store, minute - self._rule.window_minutes * _MINUTE, minute)
         states, rows = judged(self._rule, self._states, seen, minute)
-        recorded_at = now()
-        for row in rows:
-            row["recorded_at"] = recorded_at
-        await alerts.record(self._store, rows)
+        transitions = await alerts.record(self._store, rows)
         self._states, self._until, self._waiting = states, minute, None
-        transitions = [row for row in rows if row["transition_id"]]
         await self._publish(transitions)
         return len(transitions)
 

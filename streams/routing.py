@@ -7,14 +7,12 @@ a last route without conditions is the one for the rest.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final, Literal, NamedTuple
-
-import holidays
 
 from schemas.action import Silence
 from schemas.departments import departments_of
 from schemas.indicator import SHANGHAI
+from schemas.working_days import is_working_day
 
 Transition = Mapping[str, Any]
 Days = Literal["all", "workdays", "weekends"]
@@ -121,15 +119,10 @@ class Maintenance(NamedTuple):
         return self.daily is not None and self.daily.hold(at)
 
 
-@cache
-def _calendar() -> holidays.HolidayBase:
-    return holidays.country_holidays("CN")
-
-
 def is_workday(day: datetime) -> bool:
     """Whether people work on this day in China: no holiday, and also a weekend day that is worked in for one, as the
     State Council orders it year by year. Of a year not ordered yet only the fixed holidays are known."""
-    return bool(_calendar().is_working_day(day.date()))
+    return is_working_day(day.date())
 
 
 def assignments(

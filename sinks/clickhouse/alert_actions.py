@@ -1,26 +1,19 @@
-"""What people did about alerts, as it is written down and read again.
-
-A row without `matches` is of the alert that it names: an acknowledgement then of the firing that it came after, an
-unsilence of all silences of that alert before it."""
+"""What people did about alerts, as it is written down and read again."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from schemas.action import Action, Silence
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.raw import DATABASE
 
 COLUMNS: Final = ("action_id", "alert_id", "action", "by", "why", "matches", "until", "at", "via")
 _ACTIONS: Final = f"{DATABASE}.raw_alert_actions"
 
 HOLDING: Final = (
-    f"SELECT action_id, if(empty(matches), map('alert_id', alert_id), matches) AS named,\n"
-    f"    assumeNotNull(`until`) AS ends, `by` AS who, why, silences.at AS made\n"
-    f"FROM (SELECT * FROM {_ACTIONS} FINAL WHERE action = 'silence' AND `until` IS NOT NULL) AS silences\n"
-    f"LEFT JOIN (SELECT alert_id, max(at) AS at FROM {_ACTIONS} FINAL\n"
-    f"    WHERE action = 'unsilence' AND empty(matches) GROUP BY alert_id) AS ended USING (alert_id)\n"
-    f"WHERE silences.at > ended.at AND action_id NOT IN (\n"
+    f"SELECT action_id, matches AS named, assumeNotNull(`until`) AS ends, `by` AS who, why, at AS made\n"
+    f"FROM {_ACTIONS} FINAL WHERE action = 'silence' AND `until` IS NOT NULL AND action_id NOT IN (\n"
     f"    SELECT matches['action_id'] FROM {_ACTIONS} FINAL WHERE action = 'unsilence')"
 )
 """Silences that were not taken back, also those whose end has passed: action_id, named, ends, who, why, made."""
@@ -35,7 +28,7 @@ ACKNOWLEDGEMENTS: Final = (
 
 def of_firing(made: str, since: str) -> str:
     """Who acknowledged last, of `made`, the firing that began at `since`; empty where nobody did. SQL."""
-    return f"arrayLast(one -> ifNull(one.1 = {since}, one.2 >= {since}), {made}).3"
+    return f"arrayLast(one -> ifNull(one.1 = {since}, false), {made}).3"
 
 
 def row(action: Action) -> list[Any]:
@@ -56,7 +49,7 @@ async def active_silences(store: Store, at: datetime) -> list[Silence]:
         f"WHERE made <= {{at:DateTime64(6, 'UTC')}} AND ends > {{at:DateTime64(6, 'UTC')}} ORDER BY ends, action_id",
         {"at": at.astimezone(UTC)},
     )
-    return [Silence(one, dict(named), _utc(ends), who, why, _utc(made)) for one, named, ends, who, why, made in rows]
+    return [Silence(one, dict(named), utc(ends), who, why, utc(made)) for one, named, ends, who, why, made in rows]
 
 
 _SINCE: Final = "{since:DateTime64(6, 'UTC')}"
@@ -69,7 +62,3 @@ async def acknowledged_by(store: Store, alert_id: str, since: datetime) -> str |
         {"id": alert_id, "since": since.astimezone(UTC)},
     )
     return str(rows[0][0]) or None if rows else None
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,12 +1,12 @@
 """What the alert and notify stages read from and write to ClickHouse."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from schemas.durations import window_length
 from schemas.indicator import Indicator
-from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.client import Store, now, utc
 from sinks.clickhouse.rates import VALUES, WIDTHS, spread, stock_parts
 from sinks.clickhouse.raw import DATABASE
 
@@ -25,6 +25,15 @@ LOG_TYPES: Final = (
 
 WENT_ON: Final = 9
 """`step` of a row that only says that a state went on."""
+
+
+def log_row(**given: Any) -> dict[str, Any]:
+    """A row of `alert_log` with what is given; the rest says that a state went on, and that nothing was counted."""
+    return {
+        "transition_id": "", "from_state": "", "held": 0, "recorded_at": None, "numerator": 0, "denominator": 0,
+        "unknown": 0, "rate": None, "target": None, "worst": [], "reason": "", "step": WENT_ON, "subject": "",
+        "inhibited_by": "", "facts": "", **given,
+    }  # fmt: skip
 
 
 class Mark(NamedTuple):
@@ -52,11 +61,7 @@ async def marks(store: Store) -> dict[str, Mark]:
         f"SELECT indicator, toDateTime64(as_of, 0, 'UTC'), stale\n"
         f"FROM {DATABASE}.indicator_marks WHERE as_of IS NOT NULL"
     )
-    return {code: Mark(_utc(as_of), bool(stale)) for code, as_of, stale in rows}
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return {code: Mark(utc(as_of), bool(stale)) for code, as_of, stale in rows}
 
 
 async def earliest_event(store: Store, streams: Sequence[str]) -> datetime | None:
@@ -66,7 +71,7 @@ async def earliest_event(store: Store, streams: Sequence[str]) -> datetime | Non
         f"WHERE stream IN {{streams:Array(String)}} GROUP BY stream)",
         {"streams": list(streams)},
     )
-    return _utc(rows[0][0]) if rows and rows[0][1] == len(streams) else None
+    return utc(rows[0][0]) if rows and rows[0][1] == len(streams) else None
 
 
 async def series(store: Store, indicator: Indicator, first: datetime, last: datetime) -> list[SeriesPoint]:
@@ -90,7 +95,7 @@ async def series(store: Store, indicator: Indicator, first: datetime, last: date
 ORDER BY minute"""
     )
     return [
-        SeriesPoint(scope, scope_id, window, _utc(minute), n, d, u) for scope, scope_id, window, minute, n, d, u in rows
+        SeriesPoint(scope, scope_id, window, utc(minute), n, d, u) for scope, scope_id, window, minute, n, d, u in rows
     ]
 
 
@@ -128,7 +133,7 @@ async def last_states(store: Store) -> list[dict[str, Any]]:
         f"SELECT alert_id, to_state, since, held FROM {DATABASE}.alert_log WHERE alert_id != ''\n"
         f"ORDER BY as_of DESC, step DESC LIMIT 1 BY alert_id"
     )
-    return [{"alert_id": row[0], "state": row[1], "since": _utc(row[2]), "held": row[3]} for row in rows]
+    return [{"alert_id": row[0], "state": row[1], "since": utc(row[2]), "held": row[3]} for row in rows]
 
 
 class KnownAlert(NamedTuple):
@@ -152,7 +157,7 @@ async def open_alerts(store: Store, indicator: str) -> list[KnownAlert]:
         {"code": indicator},
     )
     return [
-        KnownAlert(scope, scope_id, window, state, _utc(since), held, subject)
+        KnownAlert(scope, scope_id, window, state, utc(since), held, subject)
         for scope, scope_id, window, state, since, held, subject in rows
     ]
 
@@ -162,7 +167,7 @@ async def evaluated_until(store: Store) -> dict[str, datetime]:
     rows = await store.rows(
         f"SELECT indicator, max(as_of) FROM {DATABASE}.alert_log WHERE alert_id = '' GROUP BY indicator"
     )
-    return {code: _utc(minute) for code, minute in rows}
+    return {code: utc(minute) for code, minute in rows}
 
 
 async def last_transitions(store: Store) -> list[dict[str, Any]]:
@@ -174,12 +179,17 @@ async def last_transitions(store: Store) -> list[dict[str, Any]]:
     return [dict(zip(LOG_COLUMNS, row, strict=True)) for row in rows]
 
 
-async def record(store: Store, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes the rows of one evaluation as one block: states and transitions are there together or not at all."""
+async def record(store: Store, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Writes the rows of one evaluation as one block, with the time of recording: states and transitions are there
+    together or not at all. Returns the transitions."""
+    recorded_at = now()
+    for row in rows:
+        row["recorded_at"] = recorded_at
     if rows:
         await store.insert(
             f"{DATABASE}.alert_log", LOG_COLUMNS, LOG_TYPES, [[row[name] for row in rows] for name in LOG_COLUMNS]
         )
+    return [row for row in rows if row["transition_id"]]
 
 
 class Attempts(NamedTuple):

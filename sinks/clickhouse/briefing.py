@@ -9,7 +9,7 @@ from schemas.indicator import Indicator
 from schemas.indicators import CATALOGUE
 from schemas.registry import Operator
 from schemas.relations import RELATIONS
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.rates import SLOT_SECONDS, VALUES, WIDTHS, contributions, stock_parts
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.units import KEY, settled
@@ -70,7 +70,7 @@ async def brief_on(
 
 def _moment(value: Any) -> datetime:
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return utc(moment)
 
 
 async def _fired_at(store: Store, alert: str, as_of: datetime) -> datetime | None:

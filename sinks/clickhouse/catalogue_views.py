@@ -9,6 +9,11 @@ from sinks.clickhouse.sql import create_view
 STALE_AFTER_SECONDS: Final = 300
 """How much later than `lateness` a watermark may be before its rates are called stale."""
 
+STALE: Final = (
+    f"toUInt8(ifNull(if(mode = 'event', clock_now, now64(6)) - watermark > lateness + {STALE_AFTER_SECONDS}, 0))"
+)
+"""SQL over a row of `watermarks`, with `clock_now`: whether the stream is late."""
+
 LATEST: Final = f"{DATABASE}.raw_indicators WHERE synced_at = (SELECT max(synced_at) FROM {DATABASE}.raw_indicators)"
 """Behind FROM: the catalogue as it was written last."""
 
@@ -75,7 +80,7 @@ _WITH: Final = f"""WITH
     (SELECT max(clock) FROM {DATABASE}.watermarks FINAL) AS clock_now,
     (SELECT mapFromArrays(groupArray(stream), groupArray((
         watermark,
-        toUInt8(ifNull(if(mode = 'event', clock_now, now64(6)) - watermark > lateness + {STALE_AFTER_SECONDS}, 0))
+        {STALE}
     ))) FROM {DATABASE}.watermarks FINAL) AS marks,
     (SELECT maxIf(max_time, stream = 'yangguang.registry') FROM {DATABASE}.progress FINAL) AS registry_time,
     (SELECT mapFromArrays(groupArray(name), groupArray(value)) FROM {DATABASE}.settings FINAL) AS settings

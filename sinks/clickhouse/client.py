@@ -255,6 +255,11 @@ class Store:
             await patiently(f"rows for {table}", lambda: self._client.insert(table, rows, column_names=names))
 
 
+def utc(moment: datetime) -> datetime:
+    """A moment as ClickHouse gave it, aware and in UTC: what comes without a zone is UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def now() -> datetime:
     """The machine's clock, UTC."""
     return datetime.now(UTC)

@@ -1,11 +1,11 @@
 """What people on duty have been told, and what they have not answered: read by the notifier's rounds."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sinks.clickhouse.alerts import LOG_COLUMNS
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.raw import DATABASE
 
 _COLUMNS: Final = ", ".join(f"log.`{one}` AS `{one}`" for one in LOG_COLUMNS)
@@ -31,7 +31,7 @@ async def unacknowledged(store: Store) -> list[Unanswered]:
         f"WHERE log.to_state = 'firing' AND log.alert_id IN (SELECT alert_id FROM {DATABASE}.alerts\n"
         f"    WHERE acknowledged_by IS NULL AND (silenced_until IS NULL OR silenced_until < now64(6)))"
     )
-    return [Unanswered(_transition(row), _utc(row[-1])) for row in rows]
+    return [Unanswered(_transition(row), utc(row[-1])) for row in rows]
 
 
 async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[str, Any]]:
@@ -90,7 +90,3 @@ async def _named(store: Store, columns: Sequence[str], view: str, where: str, si
 
 def _transition(row: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(LOG_COLUMNS, row[: len(LOG_COLUMNS)], strict=True))
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

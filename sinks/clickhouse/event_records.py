@@ -1,14 +1,14 @@
 """What event alerts read: records of the entities that can matter, cameras of schools, and the alerts' last states."""
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from schemas.event import EventData
 from schemas.event_alerts import EventEntry
 from schemas.fields import microseconds
 from schemas.registry import Operator
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import in_list
 from sinks.clickhouse.units import KEY
@@ -47,12 +47,6 @@ def _moment(moment: datetime) -> str:
     return f"fromUnixTimestamp64Micro({microseconds(moment)}, 'UTC')"
 
 
-def _utc(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value
-
-
 async def candidates(
     store: Store, entry: EventEntry, first: datetime, last: datetime, landed_since: datetime | None
 ) -> frozenset[str]:
@@ -87,7 +81,7 @@ async def versions(
     found: dict[str, list[Version]] = {}
     for entity, moment, *values in rows:
         record = {name: _value(name, value) for name, value in zip(fields, values, strict=True)}
-        found.setdefault(str(entity), []).append(Version(_utc(moment), record))
+        found.setdefault(str(entity), []).append(Version(utc(moment), record))
     return found
 
 
@@ -95,9 +89,7 @@ def _value(name: str, value: Any) -> Any:
     if name == "certificates":
         pairs = [tuple(one.values()) if isinstance(one, dict) else tuple(one) for one in value]
         return [(str(scheme), until) for scheme, until in pairs]
-    if isinstance(value, date):
-        return _utc(value)
-    return value
+    return utc(value) if isinstance(value, datetime) else value
 
 
 async def operator_names(store: Store, operators: Collection[str]) -> dict[str, str]:
@@ -127,7 +119,7 @@ WHERE indicator = {{code:String}} AND town_code != '' AND (has(schools, operator
         {"code": indicator},
     )
     return [
-        SchoolCamera(str(camera), str(operator), str(town), _utc(first), tuple(bits), bool(school))
+        SchoolCamera(str(camera), str(operator), str(town), utc(first), tuple(bits), bool(school))
         for camera, operator, town, first, bits, school in rows
     ]
 
@@ -153,7 +145,7 @@ async def known_events(store: Store, code: str) -> dict[str, Known]:
         f"ORDER BY as_of DESC, step DESC LIMIT 1 BY subject",
         {"code": code},
     )
-    return {str(subject): Known(str(town), str(state), _utc(since)) for subject, town, state, since in rows}
+    return {str(subject): Known(str(town), str(state), utc(since)) for subject, town, state, since in rows}
 
 
 async def recorded_last(store: Store, code: str) -> datetime | None:
@@ -163,4 +155,4 @@ async def recorded_last(store: Store, code: str) -> datetime | None:
         f"WHERE alert_id = '' AND indicator = {{code:String}}",
         {"code": code},
     )
-    return _utc(rows[0][0]) if rows and rows[0][1] else None
+    return utc(rows[0][0]) if rows and rows[0][1] else None

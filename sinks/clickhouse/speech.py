@@ -1,15 +1,15 @@
 """When a stream spoke, place by place: what silence is judged by."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from schemas.banquet import Banquet
 from schemas.camera import Heartbeat
 from schemas.seal import Order
 from schemas.towns import CITY_CODE
-from sinks.clickhouse.catalogue_views import STALE_AFTER_SECONDS
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.catalogue_views import STALE
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.raw import DATABASE, raw_table
 
 _CITY: Final = f"('city', '{CITY_CODE}')"
@@ -81,12 +81,10 @@ async def stream_marks(store: Store) -> dict[str, StreamMark]:
     """How far each stream is."""
     rows = await store.rows(
         f"WITH (SELECT max(clock) FROM {DATABASE}.watermarks FINAL) AS clock_now\n"
-        f"SELECT stream, watermark, toUInt8(ifNull(if(mode = 'event', clock_now, now64(6)) - watermark "
-        f"> lateness + {STALE_AFTER_SECONDS}, 0)) FROM {DATABASE}.watermarks FINAL"
+        f"SELECT stream, watermark, {STALE} FROM {DATABASE}.watermarks FINAL"
     )
     return {
-        str(stream): StreamMark(_utc(mark).replace(second=0, microsecond=0), bool(stale))
-        for stream, mark, stale in rows
+        str(stream): StreamMark(utc(mark).replace(second=0, microsecond=0), bool(stale)) for stream, mark, stale in rows
     }
 
 
@@ -94,7 +92,3 @@ async def wrong_definitions(store: Store) -> dict[str, bool]:
     """By indicator, whether its stored numbers were computed by another definition than the one that is shown."""
     rows = await store.rows(f"SELECT indicator, error FROM {DATABASE}.indicator_marks")
     return {str(code): bool(error) for code, error in rows}
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,11 +1,10 @@
 """What one tick of the alert stage costs: a minute of as_of for all indicators, places and conditions of a city."""
 
 import asyncio
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -23,6 +22,7 @@ from streams.alert import MINUTE, Alerter, PublishTransitions
 from streams.app import GROUP
 from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
+from streams.event_alerts import EventAlerter
 from streams.rebuild import Rebuilder, adopt
 from streams.rejects_condition import RejectsRule, RejectsWatch
 from streams.topics import ensure_topics
@@ -30,10 +30,6 @@ from streams.worker import Judging
 
 WARM: Final = 3
 """Ticks that are not counted: the first reads the log, and ClickHouse its files."""
-
-
-_EVENTS: Final = "streams.event_alerts"
-"""The stage of alerts on single events."""
 
 
 class Ticks(NamedTuple):
@@ -106,15 +102,12 @@ def stages_of(
     store: Store, backlog: Backlog, publish: PublishTransitions, clock: Callable[[], datetime]
 ) -> dict[str, Judging]:
     """What a worker judges at a tick, by a name for people."""
-    found: dict[str, Judging] = {
+    return {
         "rates": Alerter(store, INDICATORS, publish, event_clock=False),
         "conditions": ConditionWatch(store, INDICATORS, publish, event_clock=False, clock=clock),
         "rejects": RejectsWatch(store, RejectsRule(), backlog, publish, clock),
+        "events": EventAlerter(store, publish, event_clock=False),
     }
-    if importlib.util.find_spec(_EVENTS) is not None:
-        events = importlib.import_module(_EVENTS)
-        found["events"] = cast(Judging, events.EventAlerter(store, publish, event_clock=False))
-    return found
 
 
 async def _move(store: Store, mark: datetime) -> None:
