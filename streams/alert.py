@@ -238,25 +238,28 @@ class Alerter:
         if not self._loaded:
             await self._load()
         known = await alerts.marks(self._store)
-        rows: list[dict[str, Any]] = []
+        spans: dict[tuple[datetime, datetime], list[Indicator]] = {}
         for indicator in self._judged:
             mark = known.get(indicator.code)
-            if mark is not None and not mark.stale:
-                rows += await self._evaluate(indicator, mark)
+            if mark is not None and not mark.stale and (first := await self._first(indicator, mark)) is not None:
+                spans.setdefault((first, mark.as_of), []).append(indicator)
+        rows: list[dict[str, Any]] = []
+        for (first, last), indicators in spans.items():
+            points = await alerts.series(self._store, indicators, first, last)
+            for indicator in indicators:
+                evaluation = Evaluation(indicator, self._states)
+                evaluation.run(points[indicator.code], first, last)
+                self._until[indicator.code] = last
+                rows += evaluation.rows
         if not rows:
             return 0
         transitions = await alerts.record(self._store, rows)
         await self._publish(transitions)
         return len(transitions)
 
-    async def _evaluate(self, indicator: Indicator, mark: Mark) -> list[dict[str, Any]]:
+    async def _first(self, indicator: Indicator, mark: Mark) -> datetime | None:
+        """The first minute to judge; None where there is none yet."""
         until = self._until.get(indicator.code) or await beginning(
             self._store, indicator.streams, mark.as_of, event_clock=self._event_clock
         )
-        if until is None or until >= mark.as_of:
-            return []
-        points = await alerts.series(self._store, indicator, until + MINUTE, mark.as_of)
-        evaluation = Evaluation(indicator, self._states)
-        evaluation.run(points, until + MINUTE, mark.as_of)
-        self._until[indicator.code] = mark.as_of
-        return evaluation.rows
+        return until + MINUTE if until is not None and until < mark.as_of else None

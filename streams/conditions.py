@@ -183,7 +183,7 @@ class ConditionWatch:
         begin, end = int(first.timestamp()), int(last.timestamp())
         rows: list[dict[str, Any]] = []
         for indicator in self._orders:
-            points = await alerts.series(self._store, indicator, first, last)
+            points = (await alerts.series(self._store, [indicator], first, last))[indicator.code]
             for window in indicator.alert_windows:
                 before = self._firing_before("no_activity")
                 found: list[dict[str, Any]] = []

@@ -49,7 +49,8 @@ async def replay(
         states: dict[str, AlertState] = {}
         for first, last in days(begin, end):
             evaluation = Evaluation(indicator, states)
-            evaluation.run(await alerts.series(store, indicator, first, last), first, last)
+            points = await alerts.series(store, [indicator], first, last)
+            evaluation.run(points[indicator.code], first, last)
             rows += [row for row in evaluation.rows if row["transition_id"]]
             on_day()
     return firings(rows)

@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 from schemas.durations import window_length
 from schemas.indicator import Indicator
 from sinks.clickhouse.client import Store, now, utc
-from sinks.clickhouse.rates import VALUES, WIDTHS, spread, stock_parts
+from sinks.clickhouse.rates import VALUES, WIDTHS, of_kind, spread, stock_parts
 from sinks.clickhouse.raw import DATABASE
+from sinks.clickhouse.sql import in_list
 
 LOG_COLUMNS: Final = (
     "alert_id", "transition_id", "kind", "indicator", "scope", "scope_id", "window", "from_state", "to_state", "since",
@@ -74,57 +75,74 @@ async def earliest_event(store: Store, streams: Sequence[str]) -> datetime | Non
     return utc(rows[0][0]) if rows and rows[0][1] == len(streams) else None
 
 
-async def series(store: Store, indicator: Indicator, first: datetime, last: datetime) -> list[SeriesPoint]:
-    """The numbers of every place and alert window at every minute of as_of from `first` to `last`, as changes: a place
-    that is absent at `first` has nothing yet."""
+async def series(
+    store: Store, indicators: Sequence[Indicator], first: datetime, last: datetime
+) -> dict[str, list[SeriesPoint]]:
+    """By indicator, the numbers of every place and alert window at every minute of as_of from `first` to `last`, as
+    changes: a place that is absent at `first` has nothing yet. One statement, whatever their number: most of what a
+    small one costs is its planning."""
     start, end = int(first.timestamp()), int(last.timestamp())
-    changes = (_stock_changes if indicator.kind == "stock" else _bucket_changes)(indicator, start, end)
-    order = "OVER (PARTITION BY scope, scope_id, window ORDER BY minute)"
-    sums = ", ".join(f"toUInt64(sum(d_{one}) {order})" for one in ("numerator", "denominator", "unknown"))
+    parts = _bucket_changes(indicators, start, end)
+    if stock := of_kind(indicators, "stock"):
+        parts.append(_stock_changes(stock, start, end))
+    changes = "\n        UNION ALL\n        ".join(parts)
+    order = "OVER (PARTITION BY indicator, scope, scope_id, window ORDER BY minute)"
+    sums = ", ".join(f"toUInt64(sum(d_{one}) {order})" for one in VALUES)
     rows = await store.rows(
-        f"""SELECT scope, scope_id, window, toDateTime64(minute, 0, 'UTC'), {sums} FROM (
-    SELECT scope, scope_id, window, toDateTime(greatest(toUnixTimestamp(at), {start}), 'UTC') AS minute,
-        sum(d_n) AS d_numerator, sum(d_d) AS d_denominator, sum(d_u) AS d_unknown
+        f"""SELECT indicator, scope, scope_id, window, toDateTime64(minute, 0, 'UTC'), {sums} FROM (
+    SELECT indicator, scope, scope_id, window, toDateTime(greatest(at, {start}), 'UTC') AS minute,
+        {", ".join(f"sum({one}) AS d_{one}" for one in VALUES)}
     FROM (
         {changes}
     )
-    WHERE toUnixTimestamp(at) <= {end}
-    GROUP BY scope, scope_id, window, minute
-    HAVING d_numerator != 0 OR d_denominator != 0 OR d_unknown != 0
+    WHERE at <= {end}
+    GROUP BY indicator, scope, scope_id, window, minute
+    HAVING {" OR ".join(f"d_{one} != 0" for one in VALUES)}
 )
 ORDER BY minute"""
     )
-    return [
-        SeriesPoint(scope, scope_id, window, utc(minute), n, d, u) for scope, scope_id, window, minute, n, d, u in rows
-    ]
+    found: dict[str, list[SeriesPoint]] = {one.code: [] for one in indicators}
+    for code, scope, scope_id, window, minute, *values in rows:
+        found[code].append(SeriesPoint(scope, scope_id, window, utc(minute), *values))
+    return found
 
 
-def _bucket_changes(indicator: Indicator, start: int, end: int) -> str:
+_CHANGES: Final = ", ".join(f"toInt64(edge.3 * toInt64({one})) AS {one}" for one in VALUES)
+"""What an edge (window, time, 1 or -1) adds to the numbers."""
+
+
+def _bucket_changes(indicators: Sequence[Indicator], start: int, end: int) -> list[str]:
     """A bucket enters a window when as_of has passed it and the settle time, and leaves it when the window begins later
     than the bucket."""
-    settle, width = int(indicator.settle.total_seconds()), WIDTHS[indicator.kind]
+    groups: dict[tuple[int, int, tuple[str, ...]], list[str]] = {}
+    for one in of_kind(indicators, "flow", "availability"):
+        same = int(one.settle.total_seconds()), WIDTHS[one.kind], tuple(one.alert_windows)
+        groups.setdefault(same, []).append(one.code)
     parts = []
-    for window in indicator.alert_windows:
-        length = int(window_length(window).total_seconds())
-        changes = ", ".join(f"edge.2 * toInt64({one}) AS d_{one[0]}" for one in VALUES)
+    for (settle, width, windows), codes in groups.items():
+        lengths = {window: int(window_length(window).total_seconds()) for window in windows}
+        edges = ", ".join(
+            f"('{window}', minute + {settle + width}, 1), ('{window}', minute + {settle + 60 + length}, -1)"
+            for window, length in lengths.items()
+        )
         parts.append(
-            f"""SELECT place.1 AS scope, place.2 AS scope_id, '{window}' AS window, edge.1 AS at, {changes}
+            f"""SELECT indicator, place.1 AS scope, place.2 AS scope_id, edge.1 AS window,
+            toUnixTimestamp(edge.2) AS at, {_CHANGES}
         FROM {DATABASE}.flow_minutes FINAL
-        ARRAY JOIN [(minute + {settle + width}, 1), (minute + {settle + 60 + length}, -1)] AS edge
+        ARRAY JOIN [{edges}] AS edge
         ARRAY JOIN {spread("[platform]")} AS place
-        WHERE indicator = '{indicator.code}' AND minute >= toDateTime({start - settle - length})
+        WHERE indicator IN {in_list(codes)} AND minute >= toDateTime({start - settle - max(lengths.values())})
             AND minute < toDateTime({end - settle})"""
         )
-    return "\n        UNION ALL\n        ".join(parts)
+    return parts
 
 
-def _stock_changes(indicator: Indicator, start: int, end: int) -> str:
+def _stock_changes(indicators: Sequence[Indicator], start: int, end: int) -> str:
     wanted = f"span.until > toDateTime({start}) AND span.from <= toDateTime({end})"
-    changes = ", ".join(f"edge.2 * {one} AS d_{one[0]}" for one in VALUES)
-    return f"""SELECT scope, scope_id, 'now' AS window, edge.1 AS at, {changes}
+    return f"""SELECT indicator, scope, scope_id, edge.1 AS window, toUnixTimestamp(edge.2) AS at, {_CHANGES}
         FROM ({stock_parts(wanted)})
-        ARRAY JOIN [(begin, 1), (end, -1)] AS edge
-        WHERE indicator = '{indicator.code}'"""
+        ARRAY JOIN [('now', begin, 1), ('now', end, -1)] AS edge
+        WHERE indicator IN {in_list([one.code for one in indicators])}"""
 
 
 async def last_states(store: Store) -> list[dict[str, Any]]:

@@ -97,8 +97,8 @@ def test_a_new_entry_has_a_row_for_every_window_and_place_with_what_a_recount_gi
 def test_a_new_entry_with_a_target_is_an_alert_rule(city: FilledCity) -> None:
     async def work(store: Store) -> tuple[list[str], list[Any]]:
         alerter = Alerter(store, city.catalogue, publish, event_clock=True)
-        series = await alerts.series(store, THREE_PACKAGES, AS_OF - timedelta(hours=2), AS_OF)
-        return [one.code for one in alerter._judged], series
+        series = await alerts.series(store, [THREE_PACKAGES], AS_OF - timedelta(hours=2), AS_OF)
+        return [one.code for one in alerter._judged], series["three_packages"]
 
     async def publish(_: Any) -> None:
         raise AssertionError("nothing is judged here")
