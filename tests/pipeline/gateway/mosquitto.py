@@ -35,6 +35,8 @@ USER: Final = "yangguang-gateway"
 NOT_AUTHORIZED: Final = 0x87
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 _SECONDS: Final = 20.0
+_ANSWER_SECONDS: Final = 60.0
+"""Longer than the gateway takes to try again what a busy Kafka did not take in time."""
 _PACE_SECONDS: Final = 0.002
 _AT_ONCE: Final = 50
 """Messages of one device that the broker has not acknowledged."""
@@ -202,8 +204,13 @@ class Device:
             self._known[mid] = reason
         return self._known.pop(number)
 
-    def answer(self, seconds: float = _SECONDS) -> Told:
-        return self.answers.get(timeout=seconds)
+    def answer(self, seconds: float = _ANSWER_SECONDS) -> Told:
+        try:
+            return self.answers.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError(
+                f"no answer within {seconds} s; the broker says:\n{self._broker.log()[-3000:]}"
+            ) from None
 
     def listen(self, topic: str) -> None:
         self._subscribed.clear()

@@ -39,6 +39,14 @@ def door(
     running.kill()
 
 
+@pytest.fixture(autouse=True)
+def said(door: Gateway) -> Iterator[None]:
+    """What the gateway logs during a test stands in the test's output, which is shown when it fails."""
+    begin = door.log.stat().st_size
+    yield
+    print(door.log.read_bytes()[begin:].decode(errors="replace")[-5000:])
+
+
 @pytest.fixture
 def device(mosquitto: Mosquitto) -> Iterator[Device]:
     with mosquitto.device() as one:
