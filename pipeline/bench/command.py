@@ -18,13 +18,14 @@ import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from kafka.errors import KafkaError as ClientError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from pipeline.bench.delay import measure_delay
 from pipeline.bench.measure import Run, filled_topic, measure
 from pipeline.bench.report import Delay, as_json, as_tables
 from pipeline.bench.runner import RUNNERS
 from pipeline.bench.services import BenchError, Services, services
+from pipeline.counted_bar import counted_bar
 from pipeline.embedded.kafka import KafkaError
 from pipeline.ports import PortTakenError
 from pipeline.settings import Settings, load_settings
@@ -44,16 +45,7 @@ def bench_land(
     """Measures and prints; returns the exit status. Rates in events/s; a `delay_seconds` of 0 leaves the delay out.
 
     Kafka and ClickHouse are those that the settings name; where they name none, own ones in a temporary home."""
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    progress = counted_bar()
     # A topic that has just been made has no leader for some milliseconds, and aiokafka warns of each repeated send.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     try:

@@ -13,13 +13,13 @@ import click
 import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipeline.bench.filled_city import CAMERAS
 from pipeline.bench.metered import Cost
 from pipeline.bench.rates_measure import Measured, measure
 from pipeline.bench.services import BenchError
+from pipeline.counted_bar import counted_bar
 from sinks.clickhouse.client import brief
 
 _ROWS = (
@@ -34,16 +34,7 @@ _ROWS = (
 
 def bench_rates(*, sizes: tuple[int, ...], cameras: int, rate: int, seconds: int, json: bool) -> int:
     """Measures and prints; returns the exit status."""
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    bar = counted_bar()
     found = []
     try:
         with bar:

@@ -7,7 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -68,7 +68,7 @@ def own_kafka(home: Path) -> Iterator[OwnKafka]:
     """The embedded Kafka with data in `home`, for the time of the context. Raises KafkaError or PortTakenError."""
     broker = EmbeddedKafka(home / "kafka", free_port_near(21_000 + os.getpid() % 4_000 * 2))
     broker.fetch()
-    with _process(broker.command(), home / "kafka.log") as process:
+    with running(broker.command(), home / "kafka.log") as process:
         broker.wait_ready(_READY_SECONDS)
         yield OwnKafka(KafkaAddress(broker.bootstrap), process.pid)
 
@@ -86,7 +86,7 @@ def own_clickhouse(home: Path) -> Iterator[OwnClickHouse]:
     password = secrets.token_hex(16)
     command = [sys.executable, "-m", "pipeline.embedded.clickhouse", "--data", str(home / "clickhouse")]
     log = home / "clickhouse.log"
-    with _process([*command, "--port", "0"], log, {WRITER_PASSWORD: password}) as server:
+    with running([*command, "--port", "0"], log, os.environ | {WRITER_PASSWORD: password}, piped=True) as server:
         assert server.stdout is not None
         line = server.stdout.readline().decode()
         if not line.startswith("listening on"):
@@ -96,17 +96,21 @@ def own_clickhouse(home: Path) -> Iterator[OwnClickHouse]:
 
 
 @contextmanager
-def _process(
-    command: list[str], log: Path, variables: dict[str, str] | None = None
+def running(
+    command: list[str], log: Path, environment: Mapping[str, str] | None = None, *, piped: bool = False
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is stopped at the end; with `variables` its standard output is a pipe, else it goes to the log."""
+    """A process that is stopped at the end of the context, and that ends with this one.
+
+    :param environment: all of its variables; None: those of this process.
+    :param piped: whether its standard output is a pipe, or goes to the log as its stderr does."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             dying_with_this_process(command),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if variables else output,
+            stdout=subprocess.PIPE if piped else output,
             stderr=output,
-            env=os.environ | (variables or {}),
+            env=environment,
+            cwd=log.parent,
             start_new_session=True,
         )
     try:

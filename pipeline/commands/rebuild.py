@@ -10,10 +10,11 @@ from typing import Any, Final
 import click
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from pipeline.commands.arguments import Moment
+from pipeline.counted_bar import counted_bar
 from pipeline.settings import load_settings
 from schemas.indicator import END
 from schemas.indicators import CATALOGUE
@@ -51,15 +52,7 @@ def rebuild(codes: tuple[str, ...], begin: datetime | None, end: datetime | None
     span = int(begin.timestamp()) if begin else 0, int(end.timestamp()) if end else END
     if span[0] >= span[1]:
         raise click.UsageError("--from should be before --to")
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    bar = counted_bar(transient=False)
     try:
         with bar:
             before, after, seconds = asyncio.run(_run(bar, settings.writer, rebuilder, span, whole=not codes))

@@ -14,13 +14,13 @@ import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from kafka.errors import KafkaError as ClientError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.bench.alerts.delay import measure_delays
 from pipeline.bench.alerts.report import Measured, as_json, as_tables
 from pipeline.bench.alerts.ticks import measure_ticks
 from pipeline.bench.filled_city import CAMERAS
 from pipeline.bench.services import BenchError
+from pipeline.counted_bar import counted_bar
 from pipeline.embedded.kafka import KafkaError
 from pipeline.ports import PortTakenError
 from sinks.clickhouse.client import brief
@@ -34,16 +34,7 @@ def bench_alerts(
     *, orders: int = ORDERS, cameras: int = CAMERAS, ticks: int = TICKS, rounds: int = ROUNDS, json: bool = False
 ) -> int:
     """Measures and prints; returns the exit status. 0 ticks or 0 rounds leave that part out."""
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    bar = counted_bar()
     facts: dict[str, Any] = {"orders": orders, "cameras": cameras, "cores": os.cpu_count()}
     facts["load_before"] = os.getloadavg()[0]
     try:

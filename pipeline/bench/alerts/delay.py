@@ -14,8 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,8 +26,7 @@ from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 
 from pipeline.bench.rates_measure import Say
-from pipeline.bench.services import BenchError, last_line, own_clickhouse, own_kafka
-from pipeline.child import dying_with_this_process
+from pipeline.bench.services import BenchError, last_line, own_clickhouse, own_kafka, running
 from pipeline.settings import LOOPBACK
 from schemas.indicator import SHANGHAI
 from schemas.seal import Order
@@ -42,9 +41,9 @@ _LATENESS: Final = timedelta(seconds=60)
 JUDGED: Final = "seal_coverage"
 _ORDERS: Final = 60
 _PARTITIONS: Final = 1
+_PARTS: Final = ("worker", "notifier")
 _WARM_ROUNDS: Final = 2
 _PATIENCE_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 10.0
 _CONFIG: Final = """[indicator.seal_coverage]
 for = "0m"
 settle = "0m"
@@ -161,7 +160,12 @@ def measure_delays(home: Path, rounds: int, say: Say) -> list[float]:
                 "YANGGUANG_CLOCK": "event",
             }
             _migrate(home, variables)
-            parts = [stack.enter_context(_part(name, home, variables)) for name in ("worker", "notifier")]
+            parts = [
+                stack.enter_context(
+                    running([sys.executable, "-m", "pipeline", name], home / f"{name}.log", _environment(variables))
+                )
+                for name in _PARTS
+            ]
             producer = KafkaProducer(bootstrap_servers=str(kafka.address), acks="all")
             stack.callback(producer.close)
             try:
@@ -200,10 +204,9 @@ def _until_stored(client: Client, count: int) -> None:
 
 
 def _ends(home: Path, parts: Sequence["subprocess.Popen[bytes]"]) -> str:
-    names = ("worker", "notifier")
     return "; ".join(
         f"{name} {'lives' if one.poll() is None else 'ended'}: {last_line(home / f'{name}.log')}"
-        for name, one in zip(names, parts, strict=True)
+        for name, one in zip(_PARTS, parts, strict=True)
     )
 
 
@@ -222,27 +225,3 @@ def _migrate(home: Path, variables: dict[str, str]) -> None:
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("YANGGUANG_")} | variables
-
-
-@contextmanager
-def _part(name: str, home: Path, variables: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A part of the pipeline as its user starts it, with settings of its own."""
-    with (home / f"{name}.log").open("wb") as output:
-        process = subprocess.Popen(
-            dying_with_this_process([sys.executable, "-m", "pipeline", name]),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=_environment(variables),
-            cwd=home,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

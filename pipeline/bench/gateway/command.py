@@ -16,13 +16,14 @@ import click
 import orjson
 from kafka.errors import KafkaError as ClientError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from pipeline.bench.events import seal_events
 from pipeline.bench.gateway.load import Load
 from pipeline.bench.gateway.measure import Peak, Run, Shape, api_key, bare_handler, gateway_process, measure
 from pipeline.bench.gateway.report import as_json, as_tables
 from pipeline.bench.services import BenchError, own_clickhouse, own_kafka
+from pipeline.counted_bar import counted_bar
 from pipeline.embedded.kafka import KafkaError
 from pipeline.ports import PortTakenError
 from streams.topics import ensure_topics
@@ -44,16 +45,7 @@ def bench_gateway(
     :param seconds: of each shape at each server, after `warm` seconds that do not count.
     :param rate: requests/s of single events.
     """
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    progress = counted_bar()
     facts: dict[str, Any] = {
         "seconds": seconds,
         "bytes_per_event": sum(len(value) for _, value in seal_events(_SAMPLE, seed)) / _SAMPLE,
