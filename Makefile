@@ -27,9 +27,10 @@ $(NODE_STAMP): tests/asyncapi/package-lock.json
 	@npm ci --ignore-scripts --no-fund --no-audit --silent --prefix tests/asyncapi
 	@touch $@
 
-test: $(STAMP) $(NODE_STAMP) ## Run the whole test suite on real Kafka, ClickHouse, MQTT and Alertmanager (PYTEST_ARGS="-k land")
+test: $(STAMP) $(NODE_STAMP) ## Run the whole test suite on real Kafka, ClickHouse, MQTT, Alertmanager and Chromium (PYTEST_ARGS="-k land")
 	@PATH="$$PATH:/usr/sbin"; command -v mosquitto > /dev/null && command -v mosquitto_pub > /dev/null || { echo "mosquitto is missing: apt-get install mosquitto mosquitto-clients"; exit 1; }
 	@command -v prometheus-alertmanager > /dev/null && command -v amtool > /dev/null || { echo "Alertmanager is missing: apt-get install prometheus-alertmanager"; exit 1; }
+	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || { echo "Chromium is missing: apt-get install chromium chromium-driver"; exit 1; }
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 fuzz: $(STAMP) ## Try a million hostile requests on the gateway (HOSTILE_INPUTS=10000 HOSTILE_SEED=1)

@@ -1,4 +1,5 @@
-"""Who did by hand what leaves no other trace: raw bytes of refused events seen, replays, API keys made and revoked.
+"""Who did what by hand: raw bytes of refused events seen, replays, API keys made and revoked, alerts acknowledged and
+silenced.
 
 The record is on its topic, acknowledged by all replicas, before what it speaks of happens or is shown. Nobody writes
 there what was seen: a subject names the event or key, never its content.
@@ -16,6 +17,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from schemas.action import Via
 from schemas.catalogue import AUDIT_TOPIC
 from streams.kafka_access import KafkaAccessError, require_access
 from streams.kafka_address import KafkaAddress
@@ -32,16 +34,34 @@ class AuditError(KafkaAccessError):
 
 
 class Entry(BaseModel):
-    """One thing that somebody did. `user` is the account of the operating system, with the one before sudo if any."""
+    """One thing that somebody did."""
 
     model_config = ConfigDict(frozen=True)
 
     at: AwareDatetime
     user: str
+    """At a terminal the account of the operating system, with the one before sudo if any; of a request to the gateway
+    its API key, or that it came by the link of a message."""
     host: str
+    """The machine of the terminal or of the gateway."""
     action: str
     subject: str
     why: Annotated[str, StringConstraints(max_length=WHY_MAX)] = ""
+    via: Via = "cli"
+    """The door."""
+
+
+def entry(action: str, subject: str, why: str = "", *, user: str, via: Via = "cli") -> Entry:
+    """That somebody is about to do something, now: each text on one line, the reason cut to 500 characters."""
+    return Entry(
+        at=datetime.now(UTC),
+        user=_CONTROLS.sub(" ", user),
+        host=socket.gethostname(),
+        action=action,
+        subject=_CONTROLS.sub(" ", subject),
+        why=_CONTROLS.sub(" ", why).strip()[:WHY_MAX],
+        via=via,
+    )
 
 
 def record(address: KafkaAddress, action: str, subject: str, why: str = "") -> Entry:
@@ -52,14 +72,7 @@ def record(address: KafkaAddress, action: str, subject: str, why: str = "") -> E
     :param why: the reason the user gave, on one line, cut to 500 characters.
 
     Raises KafkaError: then the thing must not be done."""
-    entry = Entry(
-        at=datetime.now(UTC),
-        user=_user(),
-        host=socket.gethostname(),
-        action=action,
-        subject=_CONTROLS.sub(" ", subject),
-        why=_CONTROLS.sub(" ", why).strip()[:WHY_MAX],
-    )
+    made = entry(action, subject, why, user=_user())
     require_access(address)
     producer = KafkaProducer(
         **address.for_kafka_python(),
@@ -69,7 +82,7 @@ def record(address: KafkaAddress, action: str, subject: str, why: str = "") -> E
         delivery_timeout_ms=_ACKNOWLEDGE_MS,
     )
     try:
-        sent = producer.send(AUDIT_TOPIC, key=action.encode(), value=entry.model_dump_json().encode(), partition=0)
+        sent = producer.send(AUDIT_TOPIC, key=action.encode(), value=made.model_dump_json().encode(), partition=0)
         sent.get(_ACKNOWLEDGE_MS / 1000)
     except KafkaError as error:
         raise AuditError(
@@ -78,7 +91,7 @@ def record(address: KafkaAddress, action: str, subject: str, why: str = "") -> E
         ) from error
     finally:
         producer.close(timeout=1)
-    return entry
+    return made
 
 
 def _user() -> str:
@@ -114,10 +127,10 @@ def read(address: KafkaAddress, since: datetime | None = None) -> Iterator[Entry
         while consumer.position(_PARTITION) < end:
             for one in consumer.poll(_POLL_MS).get(_PARTITION, ()):
                 try:
-                    entry = Entry.model_validate_json(one.value or b"")
+                    found = Entry.model_validate_json(one.value or b"")
                 except ValidationError:
                     continue
-                if since is None or entry.at >= since:
-                    yield entry
+                if since is None or found.at >= since:
+                    yield found
     finally:
         consumer.close()

@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.configuration_channels import OneChannel
+from pipeline.configuration_events import EventSettings
 from pipeline.configuration_notify import NotifySettings
 from pipeline.configuration_rejects import RejectsSettings
 from pipeline.configuration_routes import MaintenanceSettings, RouteSettings
+from pipeline.configuration_values import listed, value_or_list, within
 from schemas.durations import Duration, Minutes
 from schemas.indicator import Dated, DatedFloors, DatedNumbers, Day, Indicator, Numbers, always, followed_by
 from schemas.indicators import CATALOGUE
@@ -17,41 +19,18 @@ from schemas.indicators import CATALOGUE
 DATED: Final = ("target", "recovery", "floor")
 """Fields of an indicator that have a value from a day on, as its parameters have."""
 
-_EXAMPLE: Final = "[{from = 2027-01-01, value = ...}]"
-
 
 class SettingsError(Exception):
     """A setting that cannot be used, in one sentence that says what to do."""
 
 
-def _list(value: object) -> object:
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"should be a list such as {_EXAMPLE}")
-    return value
-
-
-def _value_or_list(value: object) -> object:
-    if isinstance(value, dict):
-        raise ValueError(f"should be a value or a list such as {_EXAMPLE}: put the entry in brackets")
-    return value
-
-
-def _within(least: timedelta, most: timedelta, words: str) -> AfterValidator:
-    def check(length: timedelta) -> timedelta:
-        if not least <= length <= most:
-            raise ValueError(f"should be {words}")
-        return length
-
-    return AfterValidator(check)
-
-
 _YEARS: Final = timedelta(days=3650)
 _CENTURY: Final = timedelta(days=36500)
-_UP_TO_YEARS: Final = _within(timedelta(0), _YEARS, "at most 3650d")
+_UP_TO_YEARS: Final = within(timedelta(0), _YEARS, "at most 3650d")
 _Span = Annotated[Duration, _UP_TO_YEARS]
 _Whole = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
-_DatedSpans = Annotated[tuple[Dated[_Span], ...], BeforeValidator(always), BeforeValidator(_value_or_list)]
-_DatedWholes = Annotated[tuple[Dated[_Whole], ...], BeforeValidator(always), BeforeValidator(_value_or_list)]
+_DatedSpans = Annotated[tuple[Dated[_Span], ...], BeforeValidator(always), BeforeValidator(value_or_list)]
+_DatedWholes = Annotated[tuple[Dated[_Whole], ...], BeforeValidator(always), BeforeValidator(value_or_list)]
 
 
 class IndicatorSettings(BaseModel):
@@ -59,10 +38,10 @@ class IndicatorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    target: Annotated[Numbers, BeforeValidator(_list)] | None = None
-    recovery: Annotated[DatedNumbers, BeforeValidator(_value_or_list)] | None = None
+    target: Annotated[Numbers, BeforeValidator(listed)] | None = None
+    recovery: Annotated[DatedNumbers, BeforeValidator(value_or_list)] | None = None
     for_: Annotated[Minutes, _UP_TO_YEARS] | None = Field(None, alias="for")
-    floor: Annotated[DatedFloors, BeforeValidator(_value_or_list)] | None = None
+    floor: Annotated[DatedFloors, BeforeValidator(value_or_list)] | None = None
     settle: Minutes | None = None
     alert_windows: tuple[str, ...] | None = None
     deadline: Day | None = None
@@ -109,13 +88,13 @@ class VendorSettings(BaseModel):
     """Path of the table that tells whose each device is, relative to the file that names it."""
 
 
-_LONGER_THAN_A_MONTH: Final = _within(
+_LONGER_THAN_A_MONTH: Final = within(
     timedelta(days=31), _CENTURY, "from 31d to 36500d, as whole months are dropped at a time"
 )
-_LONGER_THAN_AN_ORDER_COUNTS: Final = _within(
+_LONGER_THAN_AN_ORDER_COUNTS: Final = within(
     timedelta(days=60), _CENTURY, "from 60d to 36500d; without the line orders are kept for ever"
 )
-_AS_LONG_AS_PERSONAL_DATA: Final = _within(
+_AS_LONG_AS_PERSONAL_DATA: Final = within(
     timedelta(hours=1), timedelta(days=30), "from 1h to 30d, as the bytes may hold personal data"
 )
 
@@ -145,6 +124,7 @@ class Configuration(BaseModel):
     channel: dict[str, OneChannel] = {}
     vendor: dict[str, VendorSettings] = {}
     rejects: RejectsSettings = RejectsSettings()
+    event: EventSettings = EventSettings()
     notify: NotifySettings = NotifySettings()
     route: tuple[RouteSettings, ...] = ()
     maintenance: tuple[MaintenanceSettings, ...] = ()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
@@ -11,12 +11,11 @@ from pipeline.configuration import (
     DATED,
     Configuration,
     IndicatorSettings,
-    RetentionSettings,
     VendorSettings,
     settings_of,
 )
 from pipeline.configuration_channels import ChannelSettings
-from pipeline.configuration_rejects import RejectsSettings
+from pipeline.configuration_events import EventSettings
 from pipeline.configuration_routes import MaintenanceSettings, MatchSettings, RouteSettings, route_faults
 from pipeline.toml_file import Fault, read_toml
 from pipeline.toml_lines import Location
@@ -42,10 +41,10 @@ def _known(location: Location) -> list[str]:
             return sorted(CATALOGUE)
         case ("indicator", str(code), _):
             model = settings_of(CATALOGUE[code])
-        case ("retention", *_):
-            model = RetentionSettings
-        case ("rejects", *_):
-            model = RejectsSettings
+        case ("retention" | "rejects" | "notify" | "event" as table, _):
+            model = cast(type[BaseModel], Configuration.model_fields[table].annotation)
+        case ("event", str(code), _):
+            model = cast(type[BaseModel], EventSettings.model_fields[code].annotation)
         case ("route" | "maintenance", _, "match", *_):
             model = MatchSettings
         case ("route", *_):
@@ -67,6 +66,10 @@ def _faults(configuration: Configuration) -> Iterator[Fault]:
         at: Location = ("indicator", code)
         for location, reason in _indicator_faults(CATALOGUE[code], given):
             yield Fault((*at, *location), reason)
+    for code, several in configuration.event.given().items():
+        for name, values in several.items():
+            for location, reason in _list_faults(name, values):
+                yield Fault(("event", code, *location), reason)
     needed = timedelta(days=configuration.takeaway_active_days) + _MONTH
     kept = configuration.retention.orders
     if kept is not None and kept <= needed:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from schemas.departments import DEPARTMENTS
 from schemas.durations import Minutes
+from schemas.event_alerts import EVENT_CODES
 from schemas.indicator import SHANGHAI
 from schemas.indicators import CATALOGUE
 from schemas.places import PLATFORMS
@@ -16,20 +17,13 @@ from schemas.towns import TOWNS
 from streams.routing import Days, Hours, Maintenance, Match, Route
 
 CONDITIONS: Final = ("rejects_high", "no_data", "no_activity", "stale", "error")
-EVENTS: Final = (
-    "finding_critical",
-    "banquet_unguided",
-    "banquet_cook_uncertified",
-    "school_camera_dark",
-    "supplier_certificate_ending",
-)
-CODES: Final = (*CATALOGUE, *CONDITIONS, *EVENTS)
+CODES: Final = (*CATALOGUE, *CONDITIONS, *EVENT_CODES)
 """All that an alert can be about."""
 
 
 def kind_of(code: str) -> str:
     """Of an alert about this code: rate, condition or event."""
-    return "event" if code in EVENTS else "condition" if code in CONDITIONS else "rate"
+    return "event" if code in EVENT_CODES else "condition" if code in CONDITIONS else "rate"
 
 
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)

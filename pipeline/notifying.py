@@ -17,10 +17,13 @@ from pipeline.settings import Settings
 from sinks.clickhouse.client import Store
 from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.envelope import Link
+from sinks.notify.words import Language
 from streams.action_links import link_key, make_link
 from streams.app import App
 from streams.notifier import create_notifier
 from streams.notify import Notifier, Plan
+from streams.outage import OutageWatch
+from streams.probes import ClickHouseProbe, KafkaProbe
 from streams.rounds import RoundRules, Rounds
 
 _FOR_PEOPLE = (AppriseSettings, DingTalkSettings, EmailSettings, FeishuSettings, WeComSettings)
@@ -41,6 +44,20 @@ def _links(settings: Settings, base_url: str) -> Callable[[Mapping[str, Any], da
     return links
 
 
+def outage_watch_of(settings: Settings, configuration: Configuration) -> OutageWatch:
+    """What notices that Kafka or ClickHouse is away, not started yet."""
+    return OutageWatch(
+        {"Kafka": KafkaProbe(settings.kafka_address), "ClickHouse": ClickHouseProbe(settings.writer)},
+        lambda: channels(configuration.channel),
+        settings.home / "notifier" / "outages.json",
+        _languages(configuration),
+    )
+
+
+def _languages(configuration: Configuration) -> dict[str, Language]:
+    return {name: one.language for name, one in configuration.channel.items()}
+
+
 def notifier_of(settings: Settings, configuration: Configuration, name: str) -> App:
     """The notifier's app. Raises SettingsError where a channel's secret is not there."""
     made = channels(configuration.channel)
@@ -52,7 +69,7 @@ def notifier_of(settings: Settings, configuration: Configuration, name: str) -> 
         routes=routes,
         maintenance=tuple(one.maintenance() for one in configuration.maintenance),
         joins=people,
-        languages={one: told.language for one, told in configuration.channel.items()},
+        languages=_languages(configuration),
         base_url=notify.base_url,
         catalogue={one.code: one for one in catalogue},
         links=_links(settings, notify.base_url) if notify.base_url else lambda _transition, _at: (),

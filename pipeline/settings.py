@@ -144,6 +144,7 @@ class Settings(KafkaSettings, ClickHouseSettings, MqttSettings):
             group=self.group,
             home=str(self.home),
             rejects=configuration.rejects.rule(),
+            events=configuration.event.rules(),
         )
 
 

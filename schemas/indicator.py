@@ -213,7 +213,7 @@ class Indicator(BaseModel):
         found: list[Phase] = []
         for day in sorted(days):
             known = ([one for one in definitions if one.from_ <= day] or definitions[:1])[-1]
-            words = {name: _sql(_value_on(several, day)) for name, several in values.items()}
+            words = {name: _sql(value_on(several, day)) for name, several in values.items()}
             local = [name for name in sorted(values) if valid_on(self.configured.get(name, ()), day) is not None]
             conditions = (text.format(**words) for text in (known.where, known.numerator, known.unknown))
             version = ", ".join([known.version, *(f"{name}={words[name]}" for name in local)])
@@ -226,7 +226,7 @@ class Indicator(BaseModel):
         return found
 
 
-def _value_on(entries: Sequence[Dated[Any]], day: date) -> Any:
+def value_on(entries: Sequence[Dated[Any]], day: date) -> Any:
     """The value of that day; before the first entry the first one's, as a condition cannot do without."""
     value = valid_on(entries, day)
     return min(entries, key=lambda one: one.from_).value if value is None else value

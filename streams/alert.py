@@ -7,6 +7,7 @@ Every minute is judged, also when the watermark jumps. States and transitions of
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from schemas.indicator import SHANGHAI, Indicator
@@ -17,6 +18,7 @@ from sinks.clickhouse.alerts import WENT_ON, Mark, SeriesPoint
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.rates import scope_ids
 from streams.alert_machine import AlertState, Rule, Value, alert_id, breaches, step, transition_id
+from streams.silences import Silences, Silent
 from streams.watermark import as_of
 
 log: Final = logging.getLogger(__name__)
@@ -87,9 +89,13 @@ def hold_back(rows: Iterable[dict[str, Any]], firing_before: Container[tuple[str
 class Evaluation:
     """Judges one indicator over a span of minutes: pure, from values to rows of `alert_log`."""
 
-    def __init__(self, indicator: Indicator, states: dict[str, AlertState]) -> None:
+    def __init__(
+        self, indicator: Indicator, states: dict[str, AlertState], silent: Silent = MappingProxyType({})
+    ) -> None:
+        """:param silent: where and when there is no value, as the stream says nothing."""
         self._indicator = indicator
         self._states = states
+        self._silent = silent
         self.rows: list[dict[str, Any]] = []
 
     def run(self, points: Sequence[SeriesPoint], first: datetime, last: datetime) -> None:
@@ -127,6 +133,11 @@ class Evaluation:
     def _run_place(self, place: Place, changes: list[SeriesPoint], first: datetime, last: datetime) -> Value:
         identity = alert_id(self._indicator.code, *place)
         current = self._states.get(identity, AlertState())
+        silent = [
+            (begin, end)
+            for begin, end in self._silent.get((place.scope, place.scope_id), ())
+            if begin <= last and (end is None or end > first)
+        ]
         upcoming = iter(changes)
         following = next(upcoming, None)
         value = Value(0, 0, 0)
@@ -139,7 +150,8 @@ class Evaluation:
                 value = Value(*following[4:])
                 following = next(upcoming, None)
             before = current
-            current, transitions = step(before, rule, value, minute)
+            mute = any(begin <= minute and (end is None or minute < end) for begin, end in silent)
+            current, transitions = step(before, rule, None if mute else value, minute)
             for order, change in enumerate(transitions):
                 since = minute if change.to_state != current.state else current.since or minute
                 row = self._row(place, AlertState(change.to_state, since, current.held), minute, value, rule.target)
@@ -180,17 +192,25 @@ class Evaluation:
     def _worst(
         self, by_place: Mapping[Place, Sequence[SeriesPoint]], window: str, minute: datetime
     ) -> list[tuple[str, str, str, int, int, float]]:
-        """The towns and platforms with the worst rates at a minute, at most five, those with units only."""
+        """The towns and platforms with the worst rates at a minute, at most five, those with units only and those with
+        too few for a judgement last; of a number that has to stay low, those that have some."""
+        counts = self._indicator.counts
+        if counts and self._indicator.comparator == ">=":
+            return []
+        floor = 0 if counts else self._indicator.floor_on(minute.astimezone(SHANGHAI).date())
         found = []
         for place, changes in by_place.items():
-            if place.scope == "city" or place.window != window:
-                continue
             past = [point for point in changes if point.minute <= minute]
-            if past and past[-1].denominator:
-                _, _, _, _, numerator, denominator, _ = past[-1]
-                name = place_label(place.scope, place.scope_id)
-                found.append((place.scope, place.scope_id, name, numerator, denominator, numerator / denominator))
-        return sorted(found, key=lambda one: one[5], reverse=self._indicator.comparator == "<=")[:WORST]
+            if place.scope == "city" or place.window != window or not past:
+                continue
+            value = Value(*past[-1][4:])
+            rate = value.rate(counts)
+            if rate is None or (counts and not value.numerator):
+                continue
+            name = place_label(place.scope, place.scope_id)
+            found.append((place.scope, place.scope_id, name, value.numerator, value.denominator, rate))
+        worst_first = -1 if self._indicator.comparator == "<=" else 1
+        return sorted(found, key=lambda one: (one[4] < floor, worst_first * one[5]))[:WORST]
 
 
 async def beginning(store: Store, streams: Sequence[str], present: datetime, *, event_clock: bool) -> datetime | None:
@@ -207,12 +227,20 @@ class Alerter:
 
     :param catalogue: indicators with the configuration applied.
     :param publish: puts transitions on their topic and returns when the broker has acknowledged them.
+    :param silences: where streams are silent; rates go no further than that is judged.
     """
 
     def __init__(
-        self, store: Store, catalogue: Iterable[Indicator], publish: PublishTransitions, *, event_clock: bool
+        self,
+        store: Store,
+        catalogue: Iterable[Indicator],
+        publish: PublishTransitions,
+        *,
+        event_clock: bool,
+        silences: Silences | None = None,
     ) -> None:
         self._store = store
+        self._silences = silences or Silences()
         self._judged = [one for one in catalogue if one.target and one.comparator]
         self._publish = publish
         self._event_clock = event_clock
@@ -241,13 +269,17 @@ class Alerter:
         spans: dict[tuple[datetime, datetime], list[Indicator]] = {}
         for indicator in self._judged:
             mark = known.get(indicator.code)
-            if mark is not None and not mark.stale and (first := await self._first(indicator, mark)) is not None:
+            if mark is None or mark.stale:
+                continue
+            if (heard := self._silences.until(indicator)) is not None:
+                mark = mark._replace(as_of=min(mark.as_of, heard))
+            if (first := await self._first(indicator, mark)) is not None:
                 spans.setdefault((first, mark.as_of), []).append(indicator)
         rows: list[dict[str, Any]] = []
         for (first, last), indicators in spans.items():
             points = await alerts.series(self._store, indicators, first, last)
             for indicator in indicators:
-                evaluation = Evaluation(indicator, self._states)
+                evaluation = Evaluation(indicator, self._states, self._silences.of(indicator))
                 evaluation.run(points[indicator.code], first, last)
                 self._until[indicator.code] = last
                 rows += evaluation.rows

@@ -15,6 +15,7 @@ import faust
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from faust.types import Message
 
+from schemas.event_alerts import EventRules
 from sinks.clickhouse.client import Address, brief
 from streams.kafka_address import KafkaAddress
 from streams.rejects_condition import RejectsRule
@@ -47,6 +48,8 @@ class Options(NamedTuple):
     home: str = ".yangguang"
     rejects: RejectsRule = RejectsRule()
     """When too much of a source is refused."""
+    events: EventRules = EventRules()
+    """What has to be told at once."""
 
 
 class RecordListSchema(faust.Schema[Any, Any]):

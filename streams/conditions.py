@@ -30,6 +30,7 @@ from streams.condition import (
     silent_spans,
     span_rows,
 )
+from streams.silences import Silences
 
 log: Final = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class ConditionWatch:
 
     :param catalogue: indicators with the configuration applied.
     :param publish: puts transitions on their topic and returns when the broker has acknowledged them.
+    :param silences: is told where streams are silent, once that is recorded.
     :param clock: the machine's."""
 
     def __init__(
@@ -85,14 +87,16 @@ class ConditionWatch:
         publish: PublishTransitions,
         *,
         event_clock: bool,
-        silences: Iterable[SilenceRule] = SILENCES,
+        silences: Silences | None = None,
+        rules: Iterable[SilenceRule] = SILENCES,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._orders = [one for one in catalogue if one.relation == "orders" and one.target and one.comparator]
         self._publish = publish
         self._event_clock = event_clock
-        self._silences = tuple(silences)
+        self._silences = silences or Silences()
+        self._rules = tuple(rules)
         self._clock = clock
         self._states: States = {}
         self._until: dict[str, datetime] = {}
@@ -109,7 +113,7 @@ class ConditionWatch:
             await self._load()
         marks = await speech.stream_marks(self._store)
         rows: list[dict[str, Any]] = []
-        for rule in self._silences:
+        for rule in self._rules:
             mark = marks.get(rule.stream)
             if mark is not None and not mark.stale:
                 rows += await self._silence(rule, mark)
@@ -127,6 +131,10 @@ class ConditionWatch:
         if not rows:
             return 0
         transitions = await alerts.record(self._store, rows)
+        for rule in self._rules:
+            if (until := self._until.get(f"no_data:{rule.stream}")) is not None:
+                changes = [one for one in transitions if (one["indicator"], one["subject"]) == ("no_data", rule.stream)]
+                self._silences.note(rule.stream, sorted(changes, key=_by_time), until)
         await self._publish(transitions)
         return len(transitions)
 
@@ -137,6 +145,11 @@ class ConditionWatch:
             for one in await alerts.open_alerts(self._store, code)
         }
         self._until = await alerts.evaluated_until(self._store)
+        known = {rule.stream: self._until.get(f"no_data:{rule.stream}") for rule in self._rules}
+        self._silences.restart(
+            await alerts.condition_changes(self._store, "no_data"),
+            {stream: until for stream, until in known.items() if until is not None},
+        )
         self._last = {}
         self._loaded = True
 
@@ -221,6 +234,10 @@ class ConditionWatch:
             for one, state in self._states.items()
             if one.code == code and one.scope == "city" and state.state == "firing"
         }
+
+
+def _by_time(transition: Mapping[str, Any]) -> tuple[datetime, int]:
+    return transition["as_of"], transition["step"]
 
 
 def _state(known: KnownAlert) -> AlertState:

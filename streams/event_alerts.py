@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from schemas.event_alerts import DARK_SLOTS, EVENT_CODES, EVENT_ENTRIES, SCHOOL_CAMERA_DARK, EventEntry
+from schemas.event_alerts import EVENT_CODES, SCHOOL_CAMERA_DARK, EventEntry, EventRules
 from schemas.registry import Operator
 from sinks.clickhouse import alerts, event_records
 from sinks.clickhouse.client import Store, now
@@ -13,9 +13,8 @@ from sinks.clickhouse.event_records import Known, Version
 from sinks.clickhouse.rates import SLOT_SECONDS
 from sinks.clickhouse.speech import StreamMark, stream_marks
 from streams.alert import PublishTransitions, beginning
-from streams.event_phases import MINUTE, closing, dark_phases, facts_text, judged, phases
+from streams.event_phases import MINUTE, closing, dark_phases, facts_text, judged, longest_silence, phases
 
-SLOT: Final = timedelta(seconds=SLOT_SECONDS)
 LANDING_SLACK: Final = timedelta(minutes=2)
 """How long rows may take from their landing time until they can be read."""
 HOUR: Final = 3600
@@ -35,11 +34,20 @@ class EventAlerter:
     """The stage's state between ticks.
 
     :param publish: puts transitions on their topic and returns when the broker has acknowledged them.
+    :param rules: the alerts with what is set locally.
     """
 
-    def __init__(self, store: Store, publish: PublishTransitions, *, event_clock: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        publish: PublishTransitions,
+        rules: EventRules = EventRules(),  # noqa: B008 # immutable
+        *,
+        event_clock: bool,
+    ) -> None:
         self._store = store
         self._publish = publish
+        self._rules = rules
         self._event_clock = event_clock
         self._known: dict[str, dict[str, Known]] = {}
         self._until: dict[str, datetime] = {}
@@ -66,7 +74,7 @@ class EventAlerter:
         rows: list[dict[str, Any]] = []
         done: dict[str, datetime] = {}
         known: dict[str, dict[str, Known]] = {}
-        for entry in EVENT_ENTRIES:
+        for entry in self._rules.entries:
             if (span := await self._span(entry.code, entry.streams, marks)) is not None:
                 known[entry.code], more = await self._records(entry, *span)
                 rows += [*more, closing(entry.code, span[1])]
@@ -129,7 +137,7 @@ class EventAlerter:
         cameras = await event_records.school_cameras(self._store, CAMERA_CODE, firing)
         listed = [one.camera_id for one in cameras]
         for begin, end in _days(first, last) if cameras else ():
-            since = int((begin - DARK_SLOTS * SLOT).timestamp()) // HOUR * HOUR
+            since = int((begin - longest_silence(self._rules.camera)).timestamp()) // HOUR * HOUR
             bits = await event_records.healthy_hours(self._store, CAMERA_CODE, listed, since, int(end.timestamp()))
             hours: dict[str, dict[int, int]] = {}
             for (camera_id, hour), healthy in bits.items():
@@ -137,7 +145,7 @@ class EventAlerter:
             for camera in cameras:
                 known = after.get(camera.camera_id)
                 dark = known is not None and known.state == "firing"
-                life = dark_phases(camera, hours.get(camera.camera_id, {}), begin, end, dark)
+                life = dark_phases(camera, hours.get(camera.camera_id, {}), begin, end, dark, self._rules.camera)
                 state, more = judged(SCHOOL_CAMERA_DARK, camera.camera_id, life, known, begin, end)
                 rows += more
                 if state is not None:

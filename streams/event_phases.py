@@ -10,8 +10,16 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from schemas.event_alerts import DARK_SLOTS, NEVER, EventEntry, Record, latest_certificate
-from schemas.indicator import SHANGHAI
+from schemas.event_alerts import (
+    EVENT_PARAMETERS,
+    NEVER,
+    SCHOOL_CAMERA_DARK,
+    EventEntry,
+    Parameters,
+    Record,
+    latest_certificate,
+)
+from schemas.indicator import SHANGHAI, value_on
 from schemas.working_days import is_school_day
 from sinks.clickhouse import alerts
 from sinks.clickhouse.event_records import Known, SchoolCamera, Version
@@ -65,7 +73,7 @@ def phases(
         known = other[max(before)] if before else None
         for start, stop in pairwise([*moments, end]):
             known = other.get(start, known)
-            bounds = entry.holds(record, known)
+            bounds = entry.holds(record, known, entry.parameters)
             low, high = (minute_from(bounds.begin), minute_from(bounds.end)) if bounds else (stop, stop)
             low, high = min(max(low, start), stop), min(max(high, start), stop)
             for at, until, holds in ((start, low, False), (low, high, True), (max(low, high), stop, False)):
@@ -74,15 +82,31 @@ def phases(
     return found
 
 
+def longest_silence(parameters: Parameters) -> timedelta:
+    """What the slots have to be known for, before the first minute that is judged."""
+    lengths: list[timedelta] = [one.value for one in parameters["silence"]]
+    return max(lengths)
+
+
+def _whole(silence: timedelta) -> int:
+    """How many slots a silence has."""
+    return int(silence.total_seconds()) // SLOT_SECONDS
+
+
 def dark_phases(
-    camera: SchoolCamera, healthy: Mapping[int, int], first: datetime, last: datetime, dark: bool
+    camera: SchoolCamera,
+    healthy: Mapping[int, int],
+    first: datetime,
+    last: datetime,
+    dark: bool,
+    parameters: Parameters = EVENT_PARAMETERS[SCHOOL_CAMERA_DARK],
 ) -> list[Phase]:
     """What the slots of a camera say that ended at a minute from `first` to `last`. Pure.
 
     Only slots in business hours are looked at. Slots in a row have no pause between them; dark ones count on school
     days only, a healthy one ends it on any day.
 
-    :param healthy: bits of the healthy slots by hour (Unix seconds), from 15 minutes before `first` on.
+    :param healthy: bits of the healthy slots by hour (Unix seconds), from `longest_silence` before `first` on.
     :param dark: whether it is dark already."""
     found: list[Phase] = []
     facts = {"operator_id": camera.operator_id, "camera_id": camera.camera_id}
@@ -93,9 +117,10 @@ def dark_phases(
         at = datetime.fromtimestamp(end, UTC)
         return [Phase(at, False, camera.town_code, facts)] if dark and at <= last else []
     expected_from = int(camera.first_time.timestamp()) // step * step + step
+    before = _whole(longest_silence(parameters))
     run = 0
     # a run that reaches into these minutes is known from the slots just before them
-    for start in range(end - DARK_SLOTS * step, int(last.timestamp()) - step + 1, step):
+    for start in range(end - before * step, int(last.timestamp()) - step + 1, step):
         local = datetime.fromtimestamp(start, SHANGHAI)
         bit = 1 << (start % _HOUR // step)
         if start < expected_from or not camera.open[local.hour] & bit:
@@ -104,7 +129,8 @@ def dark_phases(
         well = bool(healthy.get(start // _HOUR * _HOUR, 0) & bit)
         run = 0 if well or not is_school_day(local.date()) else run + 1
         ended = start + step
-        if ended < end or not (dark if well else run >= DARK_SLOTS and not dark):
+        needed = _whole(value_on(parameters["silence"], local.date()))
+        if ended < end or not (dark if well else run >= needed and not dark):
             continue
         dark = not well
         since = datetime.fromtimestamp(ended - run * step, UTC)

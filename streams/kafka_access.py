@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from typing import Final
 
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.errors import (
     IllegalSaslStateError,
     SaslAuthenticationFailed,
@@ -64,11 +64,16 @@ async def require_access_async(address: KafkaAddress) -> None:
     raise found
 
 
-async def _ask(address: KafkaAddress, host: str, port: int) -> None:
-    """Logs in and asks something, which is when a server that wants a user or a certificate closes the connection."""
+async def connect(address: KafkaAddress, host: str, port: int) -> AIOKafkaConnection:
+    """A connection to one server, logged in. Raises what aiokafka and TLS raise."""
     settings = address.for_aiokafka()
     del settings["bootstrap_servers"]
-    connection = await create_conn(host, port, client_id="yangguang-access", **settings)
+    return await create_conn(host, port, client_id="yangguang-access", **settings)
+
+
+async def _ask(address: KafkaAddress, host: str, port: int) -> None:
+    """Logs in and asks something, which is when a server that wants a user or a certificate closes the connection."""
+    connection = await connect(address, host, port)
     try:
         await connection.send(MetadataRequest([]))
     finally:

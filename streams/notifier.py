@@ -30,10 +30,15 @@ def create_notifier(
     app = create_app(options._replace(group=f"{options.group}-notify"), client_id)
     done: asyncio.Queue[Record] = asyncio.Queue()
     tasks: list[asyncio.Task[None]] = []
+    stores: list[Store] = []
+
+    async def opened() -> Store:
+        stores.append(await Store.open(options.clickhouse))
+        return stores[-1]
 
     @stopping_on_failure
     async def notify(stream: Any) -> None:
-        store = await Store.open(options.clickhouse)
+        store = await opened()
         notifier = Notifier(store, channels, plan)
         run = stopping_on_failure(notifier.run)
         tasks.extend(asyncio.create_task(run(channel, done)) for channel in channels)
@@ -45,7 +50,7 @@ def create_notifier(
     @stopping_on_failure
     async def act(stream: Any) -> None:
         """What people did is written down by the one part that asks for it."""
-        store = await Store.open(options.clickhouse)
+        store = await opened()
         async for event in stream.noack().events():
             values = [record.value or b"" for record in cast(Records, event.message.value)]
             found = [Action.from_json(value) for value in values]
@@ -57,6 +62,8 @@ def create_notifier(
             task.cancel()
         for channel in channels:
             await channel.close()
+        for store in stores:
+            await store.close()
 
     app.closing = close
     schema = RecordListSchema()

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
@@ -30,14 +31,12 @@ from sinks.notify.channel import Channel, Outcome
 from sinks.notify.envelope import Link, Message
 from sinks.notify.message import SENT_STATES, compose, digest, severity
 from sinks.notify.words import Language
+from streams.delivery import deliver
 from streams.routing import Maintenance, Route, assignments, in_maintenance, silenced
 from streams.transport import Records
 
 log: Final = logging.getLogger(__name__)
 
-RETRY_FIRST_SECONDS: Final = 1.0
-RETRY_MAX_SECONDS: Final = 60.0
-GIVE_UP_SECONDS: Final = 24 * 3600.0
 STORM: Final = 8
 """So many messages that wait for one channel of people are joined."""
 STORM_MOST: Final = 200
@@ -184,11 +183,11 @@ class Notifier:
     async def _deliver(self, channel: Channel, together: Sequence[Delivery]) -> None:
         messages = [await self._message(one, alone=len(together) == 1) for one in together]
         message = messages[0] if len(messages) == 1 else digest(messages, language=self.language(channel.name))
-        attempt, delay, waited = max(one.attempts for one in together), RETRY_FIRST_SECONDS, 0.0
-        while True:
-            attempt += 1
-            outcome = await self._send(channel, message)
-            joined = "" if len(together) == 1 else f" (one of {len(together)} in {message.id})"
+        joined = "" if len(together) == 1 else f" (one of {len(together)} in {message.id})"
+        attempts = count(1 + max(one.attempts for one in together))
+
+        async def record(outcome: Outcome) -> None:
+            attempt = next(attempts)
             await asyncio.gather(
                 *(
                     alerts.record_delivery(
@@ -197,19 +196,5 @@ class Notifier:
                     for one in together
                 )
             )
-            if outcome.word != "failed" or waited > GIVE_UP_SECONDS:
-                if outcome.word in ("failed", "refused"):
-                    log.error("channel %s does not take %s: %s", channel.name, message.id, outcome.detail)
-                return
-            pause = max(delay, outcome.retry_after)
-            log.warning("channel %s: %s; tried again in %.0f s", channel.name, outcome.detail, pause)
-            await asyncio.sleep(pause)
-            waited += pause
-            delay = min(delay * 2, RETRY_MAX_SECONDS)
 
-    async def _send(self, channel: Channel, message: Message) -> Outcome:
-        try:
-            return await channel.send(message)
-        except Exception as error:  # a fault of ours in one channel must not end the others
-            log.exception("channel %s", channel.name)
-            return Outcome("failed", f"{type(error).__name__} in channel {channel.name}")
+        await deliver(channel, message, record)

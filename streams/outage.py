@@ -12,13 +12,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import orjson
 
 from sinks.clickhouse.client import now
+from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.channel import Channel
 from sinks.notify.message import outage
+from sinks.notify.words import Language
+from streams.delivery import deliver
 
 log: Final = logging.getLogger(__name__)
 
@@ -26,24 +30,10 @@ GRACE: Final = timedelta(seconds=60)
 """A restart of a part is no outage."""
 PROBE_SECONDS: Final = 5.0
 TIMEOUT_SECONDS: Final = 5.0
+"""A probe that has no end of its own by then is a no."""
 
 Probe = Callable[[], Awaitable[bool]]
 """Whether something answers; what it raises counts as no."""
-
-
-def accepts(servers: Sequence[str]) -> Probe:
-    """Whether any of these servers (`host:port`) takes connections."""
-
-    async def probe() -> bool:
-        for server in servers:
-            host, _, port = server.rpartition(":")
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-                writer.close()
-                return True
-        return False
-
-    return probe
 
 
 class Watched(NamedTuple):
@@ -61,13 +51,15 @@ class Telling(NamedTuple):
     over: datetime | None
 
 
-def watched(before: Watched, *, there: bool, what: str, at: datetime) -> tuple[Watched, Telling | None]:
+def watched(
+    before: Watched, *, there: bool, what: str, at: datetime, grace: timedelta = GRACE
+) -> tuple[Watched, Telling | None]:
     """What is known after one probe, and what there is to say. Pure."""
     if there:
         told = Telling(what, before.since, at) if before.told and before.since is not None else None
         return Watched(), told
     since = before.since or at
-    if not before.told and at - since >= GRACE:
+    if not before.told and at - since >= grace:
         return Watched(since, told=True), Telling(what, since, None)
     return Watched(since, before.told), None
 
@@ -77,15 +69,30 @@ class OutageWatch:
 
     :param probes: by the name that people read.
     :param make_channels: channels of its own, as they belong to the loop that uses them.
-    :param memory: the file that remembers."""
+    :param memory: the file that remembers.
+    :param languages: of the channels by name; Chinese where none is named.
+    :param grace: for how long something has to be away before it is told.
+    :param every: seconds between two probes."""
 
     def __init__(
-        self, probes: Mapping[str, Probe], make_channels: Callable[[], Sequence[Channel]], memory: Path
+        self,
+        probes: Mapping[str, Probe],
+        make_channels: Callable[[], Sequence[Channel]],
+        memory: Path,
+        languages: Mapping[str, Language] = MappingProxyType({}),
+        *,
+        grace: timedelta = GRACE,
+        every: float = PROBE_SECONDS,
     ) -> None:
         self._probes = probes
         self._make_channels = make_channels
         self._memory = memory
+        self._languages = languages
+        self._grace = grace
+        self._every = every
         self._known = _read(memory)
+        self._turns: dict[str, asyncio.Lock] = {}
+        """A channel gets one thing after the other, so that an end never comes before its begin."""
 
     def start(self) -> None:
         """Runs in a thread until the process ends."""
@@ -94,24 +101,42 @@ class OutageWatch:
     async def run(self) -> None:
         """Probes for ever."""
         channels = self._make_channels()
-        tellings: set[asyncio.Task[None]] = set()
+        self._turns = {one.name: asyncio.Lock() for one in channels}
+        tasks = {asyncio.create_task(self._resend(one)) for one in channels if isinstance(one, AlertmanagerChannel)}
         while True:
-            for what, probe in self._probes.items():
+            answers = await asyncio.gather(*(_answers(probe) for probe in self._probes.values()))
+            for what, there in zip(self._probes, answers, strict=True):
                 before = self._known.get(what, Watched())
-                self._known[what], telling = watched(before, there=await _answers(probe), what=what, at=now())
+                self._known[what], telling = watched(before, there=there, what=what, at=now(), grace=self._grace)
                 if self._known[what].since != before.since and telling is None:
                     _write(self._memory, self._known)
                 if telling is not None:
                     log.warning("%s %s", what, "does not answer" if telling.over is None else "answers again")
                     task = asyncio.create_task(self._tell_all(channels, telling))
-                    tellings.add(task)
-                    task.add_done_callback(tellings.discard)
-            await asyncio.sleep(PROBE_SECONDS)
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+            await asyncio.sleep(self._every)
 
     async def _tell_all(self, channels: Sequence[Channel], telling: Telling) -> None:
         """Told is only what all channels have settled: a process that dies before tells again, under the same id."""
-        await asyncio.gather(*(_tell(channel, telling) for channel in channels))
+        await asyncio.gather(*(self._tell(one, telling) for one in channels))
         _write(self._memory, self._known)
+
+    async def _tell(self, channel: Channel, telling: Telling) -> None:
+        async with self._turns[channel.name]:
+            await deliver(channel, outage(*telling, language=self._languages.get(channel.name, "zh")))
+
+    async def _resend(self, channel: AlertmanagerChannel) -> None:
+        """What is still away, for ever: Alertmanager takes it as over when it is not told again."""
+        while True:
+            await asyncio.sleep(channel.resend_every.total_seconds())
+            async with self._turns[channel.name]:
+                away = [
+                    outage(what, one.since, language=self._languages.get(channel.name, "zh"))
+                    for what, one in self._known.items()
+                    if one.told and one.since is not None
+                ]
+                await channel.resend(away)
 
 
 async def _answers(probe: Probe) -> bool:
@@ -120,16 +145,6 @@ async def _answers(probe: Probe) -> bool:
     except Exception as error:  # whatever it is, it does not answer
         log.debug("%s: %s", type(error).__name__, error)
         return False
-
-
-async def _tell(channel: Channel, telling: Telling) -> None:
-    message = outage(*telling)
-    delay = 1.0
-    while (outcome := await channel.send(message)).word == "failed":
-        pause = max(delay, outcome.retry_after)
-        log.warning("channel %s: %s; tried again in %.0f s", channel.name, outcome.detail, pause)
-        await asyncio.sleep(pause)
-        delay = min(2 * delay, 60.0)
 
 
 def _read(memory: Path) -> dict[str, Watched]:

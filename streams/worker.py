@@ -32,6 +32,7 @@ from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.rejects import from_record, headers_of
 from streams.rejects_condition import RejectsWatch
 from streams.sending import Outgoing, send_all
+from streams.silences import Silences
 from streams.topics import Offsets
 from streams.transport import Records
 
@@ -116,14 +117,18 @@ class _Stages:
                     self._options.takeaway_active_days,
                     {model: length for model, length in kept.items() if length is not None},
                 )
-                self._alerter = Alerter(
-                    store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
-                )
+                silences, by_events = Silences(), self._options.clock == "event"
                 self._conditions = ConditionWatch(
-                    store, self._catalogue, self._publish_transitions, event_clock=self._options.clock == "event"
+                    store, self._catalogue, self._publish_transitions, event_clock=by_events, silences=silences
+                )
+                self._alerter = Alerter(
+                    store, self._catalogue, self._publish_transitions, event_clock=by_events, silences=silences
                 )
                 self._events = EventAlerter(
-                    store, self._publish_transitions, event_clock=self._options.clock == "event"
+                    store,
+                    self._publish_transitions,
+                    self._options.events,
+                    event_clock=by_events,
                 )
                 self._backlog = Backlog(self._options.kafka, self._options.group)
                 self._rejects = RejectsWatch(store, self._options.rejects, self._backlog, self._publish_transitions)
@@ -236,8 +241,8 @@ class _Stages:
         """Judges when an as_of has moved, and now and then in the silence in which none does."""
         await self._opened()
         stages: list[Judging] = [
+            cast(ConditionWatch, self._conditions),  # first, as rates go no further than silence is judged
             cast(Alerter, self._alerter),
-            cast(ConditionWatch, self._conditions),
             cast(EventAlerter, self._events),
             cast(RejectsWatch, self._rejects),
         ]

@@ -26,6 +26,7 @@ from pipeline.settings import (
 from schemas.catalogue import EVENT_TYPES
 from schemas.decode import Decoder
 from schemas.event import Event
+from schemas.event_alerts import EVENT_PARAMETERS
 from schemas.indicators import CATALOGUE
 from schemas.reject import Reason
 from sinks.clickhouse.alerts import LOG_COLUMNS
@@ -136,10 +137,11 @@ def test_the_table_of_the_file_has_every_key() -> None:
     def keys(model: Any) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
-    expected = keys(Configuration) - {"indicator", "rejects", "retention", "notify", "channel", "vendor"}
+    expected = keys(Configuration) - {"indicator", "event", "rejects", "retention", "notify", "channel", "vendor"}
     expected |= {f"indicator.CODE.{key}" for key in keys(IndicatorSettings) | {"PARAMETER"}}
     for table in ("rejects", "retention", "notify"):
         expected |= {f"{table}.{key}" for key in keys(Configuration.model_fields[table].annotation)}
+    expected |= {f"event.{code}.{name}" for code, named in EVENT_PARAMETERS.items() for name in named}
     expected |= {f"channel.NAME.{key}" for model in CHANNEL_TYPES.values() for key in keys(model)}
     expected |= {f"vendor.NAME.{key}" for key in keys(VendorSettings)}
     assert shown.keys() == expected

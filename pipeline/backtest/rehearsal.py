@@ -7,22 +7,26 @@ a temporary directory. Events go through the decoder and the rows that the pipel
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 import click
 
+from pipeline.backtest.drawing import drawn
 from pipeline.backtest.firings import Firing
-from pipeline.backtest.replay import replay
-from pipeline.backtest.scoring import INDICATOR_OF, Score, score
+from pipeline.backtest.replay import replay_each
+from pipeline.backtest.scoring import INDICATOR_OF, Score, by_scope, occurrences, score, unexplained
+from pipeline.backtest.truth import SimulatedTruth
 from pipeline.bench.services import own_clickhouse
-from pipeline.commands.backtest import print_score
-from pipeline.simulator.incidents import Incident, parse_incident
+from pipeline.commands.backtest import bars, print_score
+from pipeline.simulator.incidents import parse_incident
+from pipeline.simulator.moments import day_number
 from pipeline.simulator.options import SimulationOptions
 from pipeline.simulator.simulation import Emission, simulate
 from schemas.catalogue import STREAMS
@@ -40,16 +44,8 @@ from streams.transport import Records
 LATENESS: Final = timedelta(seconds=60)
 ACTIVE_DAYS: Final = 30
 PORTION: Final = 20_000
-SWEEP: Final = tuple((minutes, floor) for minutes in (10, 20, 30, 60) for floor in (1, 10, 30, 60))
+SWEEP: Final = tuple((minutes, floor) for minutes in (10, 20, 30, 60) for floor in (1, 30, 60, 100, 240))
 """Minutes of `for` and floors that are tried."""
-_BIG_TOWNS: Final = ("330681001", "330681002", "330681003")
-"""Streets of the seat, whose samples are large enough at any hour of a meal."""
-_KINDS: Final = (
-    "seal-drop:town={town},rate={low}", "seal-drop:platform={platform},rate={low}", "seal-drop:rate={low}",
-    "kitchen-drop:town={town},rate={kitchens}", "camera-dark:town={town}",
-    "seal-drop:town={town},rate={high}", "seal-drop:rate={high}", "seal-drop:platform={platform},rate={high}",
-    "kitchen-drop:rate={kitchens}", "camera-dark:rate={cameras}",
-)  # fmt: skip
 
 
 class _Arrived(NamedTuple):
@@ -61,27 +57,6 @@ class _Arrived(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
-
-
-def drawn(seed: int, count: int, start: datetime, weeks: float) -> list[str]:
-    """Incidents of all kinds by turns, at even distances of days, two to four hours from a meal on."""
-    rng = Random(seed)
-    first = start.astimezone(SHANGHAI).replace(hour=0, minute=0) + timedelta(days=1)
-    step = (weeks * 7 - 2) / count
-    texts = []
-    for number in range(count):
-        begin = first + timedelta(days=int(number * step), hours=rng.choice((11, 17)), minutes=rng.randrange(60))
-        text = _KINDS[number % len(_KINDS)].format(
-            town=rng.choice(_BIG_TOWNS),
-            platform=rng.choice(("meituan", "eleme")),
-            low=rng.choice((0.4, 0.5, 0.6)),
-            high=rng.choice((0.65, 0.7, 0.75)),
-            kitchens=rng.choice((0.3, 0.5)),
-            cameras=rng.choice((0.3, 0.6, 1)),
-        )
-        end = begin + timedelta(hours=rng.choice((2, 3, 4)))
-        texts.append(f"{text},from={begin.isoformat()},to={end.isoformat()}")
-    return texts
 
 
 def prepare(address: Address, catalogue: Sequence[Indicator] = INDICATORS) -> None:
@@ -100,11 +75,11 @@ async def _silent(_: Landed | Sequence[Refused]) -> None:
     """Nobody listens: everything is computed afterwards."""
 
 
-async def fill(store: Store, emissions: Iterator[Emission]) -> int:
-    """Lands events without a broker; returns how many."""
+async def fill(store: Store, emissions: Iterator[Emission], told: Callable[[str], object] = lambda _: None) -> int:
+    """Lands events without a broker; returns how many, and tells of each day of arrivals that is reached."""
     gatherer = Gatherer()
     lander = Lander(store, Tokeniser(b"key of a rehearsal"), _silent, _silent)
-    count = 0
+    count, day = 0, 0
     for portion in batched_of(emissions, PORTION):
         block = Block()
         by_topic: dict[str, list[_Arrived]] = {}
@@ -114,6 +89,10 @@ async def fill(store: Store, emissions: Iterator[Emission]) -> int:
         for topic, records in by_topic.items():
             gatherer.add(block, topic, 0, cast(Records, records))
         await lander.write(block)
+        reached = day_number(portion[-1].arrival_us)
+        if reached != day:
+            day = reached
+            told(f"{portion[-1].arrival:%Y-%m-%d} is reached, {count} events landed")
     return count
 
 
@@ -131,67 +110,125 @@ async def compute(store: Store, end: datetime, catalogue: Sequence[Indicator] = 
         pass
 
 
-def _in_brief(what: str, result: Score) -> str:
-    """One line of a sweep."""
-    found = sum(one.first is not None for one in result.found)
-    false = {code: sum(one.indicator == code for one in result.false_alarms) for code in INDICATOR_OF.values()}
-    delay = result.median_delay("seal-drop")
-    minutes = "-" if delay is None else f"{delay.total_seconds() / 60:.0f}"
-    return f"{what}: found {found} of {len(result.found)}, false {false}, seal drop after {minutes} min (median)"
+class Tried(NamedTuple):
+    """One `for` and floor of all indicators, and what they are worth."""
+
+    minutes: int
+    floor: int
+    score: Score
+
+
+class Rehearsed(NamedTuple):
+    """The firings by the shipped settings, what they are worth, and what other settings would be."""
+
+    several: list[Firing]
+    score: Score
+    tried: list[Tried]
+
+
+def _variant(one: Indicator, minutes: int, floor: int) -> Indicator:
+    given = {"for_": timedelta(minutes=minutes), "floor": [{"from": ALWAYS, "value": floor}]}
+    return Indicator.model_validate(one.model_dump(by_alias=True) | given)
 
 
 async def rehearse(
     address: Address,
     options: SimulationOptions,
     end: datetime,
-    told: Any = lambda _: None,
+    told: Callable[[str], object] = lambda _: None,
     sweep: Sequence[tuple[int, int]] = (),
-) -> tuple[list[Firing], int]:
-    """Fills, computes and replays; returns the firings of the indicators that incidents meet, and the events."""
+    *,
+    filled: bool = False,
+) -> Rehearsed:
+    """Fills, computes and judges the indicators that incidents meet.
+
+    :param filled: whether the store has the weeks already, so that they are only judged."""
     store = await Store.open(address)
     try:
         began = time.monotonic()
-        count = await fill(store, simulate(options, until=end))
-        told(f"{count} events landed after {time.monotonic() - began:.0f} s")
-        await compute(store, end)
-        told(f"computed after {time.monotonic() - began:.0f} s")
         chosen = [one for one in INDICATORS if one.code in INDICATOR_OF.values()]
-        several = await replay(store, chosen, options.start, end, lambda: None)
+        if not filled:
+            count = await fill(store, simulate(options, until=end), told)
+            told(f"{count} events landed after {time.monotonic() - began:.0f} s")
+            await compute(store, end, chosen)
+            told(f"computed after {time.monotonic() - began:.0f} s")
+        variants = [[_variant(one, *tried) for one in chosen] for tried in sweep]
+        several, *others = await replay_each(store, [chosen, *variants], options.start, end)
         told(f"judged after {time.monotonic() - began:.0f} s")
-        for minutes, floor in sweep:
-            given = {"for_": timedelta(minutes=minutes), "floor": [{"from": ALWAYS, "value": floor}]}
-            variants = [Indicator.model_validate(one.model_dump(by_alias=True) | given) for one in chosen]
-            tried = await replay(store, variants, options.start, end, lambda: None)
-            told(_in_brief(f"for {minutes} min, floor {floor}", score(tried, options.incidents, options.start, end)))
-        return several, count
     finally:
         await store.close()
+    happened = occurrences(options.incidents, options.start, end)
+    alone = {one for judged in (several, *others) for one in unexplained(judged, happened)}
+    truth = SimulatedTruth(options, end).confirmed(alone)
+    told(f"compared with the truth after {time.monotonic() - began:.0f} s")
+    return Rehearsed(
+        several,
+        score(several, options.incidents, options.start, end, truth),
+        [
+            Tried(*setting, score(judged, options.incidents, options.start, end, truth, timedelta(minutes=setting[0])))
+            for setting, judged in zip(sweep, others, strict=True)
+        ],
+    )
 
 
 def scored(
     options: SimulationOptions,
     end: datetime,
     home: Path,
-    told: Any = lambda _: None,
+    told: Callable[[str], object] = lambda _: None,
     sweep: Sequence[tuple[int, int]] = (),
-) -> tuple[Score, list[Firing]]:
-    """A rehearsal in a ClickHouse of its own."""
+) -> Rehearsed:
+    """A rehearsal in a ClickHouse of its own, whose data stay in `home`: the next one of the same weeks finds them.
+
+    Raises ValueError where other weeks are there."""
+    mark = home / "weeks"
+    weeks = f"{options} until {end.isoformat()}\n"
+    filled = mark.exists()
+    if filled and mark.read_text(encoding="utf-8") != weeks:
+        raise ValueError(f"{home} has the weeks of other options: use another directory, or remove it")
     with own_clickhouse(home) as server:
         prepare(server.address)
-        several, _ = asyncio.run(rehearse(server.address, options, end, told, sweep))
-    return score(several, options.incidents, options.start, end), several
+        result = asyncio.run(rehearse(server.address, options, end, told, sweep, filled=filled))
+    mark.write_text(weeks, encoding="utf-8")
+    return result
+
+
+def sweep_table(tried: Sequence[Tried]) -> str:
+    """What each setting is worth, as a table of Markdown: of each kind of incident those found and their median delay;
+    false alarms of city, towns and platforms; own breaches of the same."""
+    titles = [f"`{INDICATOR_OF[name]}`" for name in INDICATOR_OF]
+    lines = [f"| `for` | `floor` | {' | '.join(titles)} |", "|---" * (2 + len(titles)) + "|"]
+    for one in tried:
+        cells = " | ".join(_cell(one.score, name) for name in INDICATOR_OF)
+        lines.append(f"| {one.minutes} min | {one.floor} | {cells} |")
+    return "\n".join(lines)
+
+
+def _cell(result: Score, name: str) -> str:
+    incidents = result.of(name)
+    delay = result.median_delay(name)
+    minutes = "none" if delay is None else f"{delay.total_seconds() / 60:.0f} min"
+    found = f"{sum(one.first is not None for one in incidents)}/{len(incidents)} after {minutes}"
+    false, own = (
+        by_scope([one for one in several if one.indicator == INDICATOR_OF[name]])
+        for several in (result.false_alarms, result.own_breaches)
+    )
+    return f"{found}; {'/'.join(map(str, false.values()))}; {'/'.join(map(str, own.values()))}"
 
 
 @click.command()
 @click.option("--weeks", type=click.FloatRange(0.2, 12), default=8.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--incidents", "count", type=click.IntRange(1, 60), default=20, show_default=True)
-@click.option("--orders", type=int, default=10_000, show_default=True, help="Takeaway orders of a mean day.")
-@click.option("--cameras", type=int, default=60, show_default=True)
+@click.option("--orders", type=int, default=200_000, show_default=True, help="Takeaway orders of a mean day.")
+@click.option("--cameras", type=int, default=200, show_default=True)
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First day; by default so that the end is past.")
 @click.option("--sweep", is_flag=True, help="Also try other values of for and floor, the same for all indicators.")
+@click.option("--plot", "as_plot", is_flag=True, help="Draw each alert's firings as bars.")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Keep the data here, to judge again.")
 @click.option("--out", type=click.Path(path_type=Path), help="A file for the firings as JSON.")
 def main(
+    *,
     weeks: float,
     seed: int,
     count: int,
@@ -199,24 +236,33 @@ def main(
     cameras: int,
     start: datetime | None,
     sweep: bool,
+    as_plot: bool,
+    home: Path | None,
     out: Path | None,
 ) -> None:
     """Rehearse the alerts: simulated weeks with incidents, judged by the shipped settings."""
     today = datetime.now(UTC).astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
     first = start.replace(tzinfo=SHANGHAI) if start else today - timedelta(days=int(weeks * 7) + 2)
     end = first + timedelta(weeks=weeks)
-    texts = drawn(seed, count, first, weeks)
-    incidents: tuple[Incident, ...] = tuple(parse_incident(one) for one in texts)
-    options = SimulationOptions(first, seed, orders_per_day=orders, cameras=cameras, incidents=incidents)
-    with TemporaryDirectory() as home:
-        result, several = scored(
-            options, end, Path(home), lambda text: click.echo(text, err=True), SWEEP if sweep else ()
-        )
-    print_score(result)
-    delay = result.median_delay("seal-drop")
-    click.echo(f"median delay of a seal drop: {delay.total_seconds() / 60:.0f} min" if delay else "no seal drop found")
+    options = SimulationOptions(first, seed, orders_per_day=orders, cameras=cameras)
+    options = replace(options, incidents=tuple(parse_incident(one) for one in drawn(count, options, weeks)))
+    with ExitStack() as stack:
+        place = home or Path(stack.enter_context(TemporaryDirectory()))
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            result = scored(options, end, place, lambda text: click.echo(text, err=True), SWEEP if sweep else ())
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+    print_score(result.score)
+    for name in INDICATOR_OF:
+        delay = result.score.median_delay(name)
+        click.echo(f"median delay of {name}: {delay.total_seconds() / 60:.0f} min" if delay else f"no {name} found")
+    if as_plot:
+        click.echo(bars(result.several, first, end))
+    if sweep:
+        click.echo(sweep_table(result.tried))
     if out:
-        out.write_text(json.dumps([one._asdict() for one in several], default=str, indent=1), encoding="utf-8")
+        out.write_text(json.dumps([one._asdict() for one in result.several], default=str, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -44,16 +44,40 @@ async def replay(
     """The firings of a period by a catalogue; every alert begins it in state ok.
 
     :param on_day: called when an indicator's day is judged."""
-    rows: list[dict[str, Any]] = []
-    for indicator in judged(catalogue):
-        states: dict[str, AlertState] = {}
+    (several,) = await replay_each(store, [catalogue], begin, end, on_day)
+    return several
+
+
+async def replay_each(
+    store: Store,
+    catalogues: Sequence[Sequence[Indicator]],
+    begin: datetime,
+    end: datetime,
+    on_day: Callable[[], None] = lambda: None,
+) -> list[list[Firing]]:
+    """The firings by each of several catalogues of the same indicators, which differ only in how they judge: the
+    numbers of a day are read once.
+
+    Raises ValueError where they differ in what is read."""
+    asked = [[_as_read(one) for one in judged(catalogue)] for catalogue in catalogues]
+    if any(one != asked[0] for one in asked):
+        raise ValueError("the catalogues do not read the same numbers: replay each of them alone")
+    rows: list[list[dict[str, Any]]] = [[] for _ in catalogues]
+    for versions in zip(*map(judged, catalogues), strict=True):
+        states: list[dict[str, AlertState]] = [{} for _ in versions]
         for first, last in days(begin, end):
-            evaluation = Evaluation(indicator, states)
-            points = await alerts.series(store, [indicator], first, last)
-            evaluation.run(points[indicator.code], first, last)
-            rows += [row for row in evaluation.rows if row["transition_id"]]
+            points = (await alerts.series(store, [versions[0]], first, last))[versions[0].code]
+            for number, version in enumerate(versions):
+                evaluation = Evaluation(version, states[number])
+                evaluation.run(points, first, last)
+                rows[number] += [row for row in evaluation.rows if row["transition_id"]]
             on_day()
-    return firings(rows)
+    return [firings(one) for one in rows]
+
+
+def _as_read(indicator: Indicator) -> tuple[Any, ...]:
+    """What the stored numbers that an alert judges depend on."""
+    return indicator.code, computed_as(indicator), indicator.settle, indicator.alert_windows
 
 
 _RECORDED: Final = f"""SELECT DISTINCT alert_id, indicator, scope, scope_id, window, from_state, to_state,

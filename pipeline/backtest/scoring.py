@@ -1,6 +1,6 @@
 """What replayed alerts are worth: which incidents they found, how late, and which of them nothing explains. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Final, NamedTuple
@@ -43,16 +43,21 @@ class Found(NamedTuple):
 
 
 class Score(NamedTuple):
-    """How good the alerts of a period were. `false_alarms` are of city and towns, of the indicators that incidents
-    meet."""
+    """How good the alerts of a period were. `false_alarms` and `own_breaches` are of the indicators that incidents
+    meet; no incident explains either. An own breach is true: the place was below its target."""
 
     found: list[Found]
     false_alarms: list[Firing]
     flaps_per_week: float
+    own_breaches: Sequence[Firing] = ()
+
+    def of(self, name: str) -> list[Found]:
+        """The occurrences of the incidents of a name."""
+        return [one for one in self.found if one.occurrence.incident.name == name]
 
     def delays(self, name: str) -> list[timedelta]:
         """Of the incidents of a name that were found."""
-        return [one.delay for one in self.found if one.delay is not None and one.occurrence.incident.name == name]
+        return [one.delay for one in self.of(name) if one.delay is not None]
 
     def median_delay(self, name: str) -> timedelta | None:
         """The median of them; None without one."""
@@ -104,33 +109,64 @@ def explains(incident: Incident, firing: Firing) -> bool:
     }.get(firing.scope, True)
 
 
-def margin(firing: Firing) -> timedelta:
-    """How long after the end of an incident its numbers still stand in the window: window and settle time."""
+def margin(firing: Firing, patience: timedelta | None = None) -> timedelta:
+    """How long after the end of an incident an alert may begin to fire because of it: window, settle time and `for`.
+
+    :param patience: the `for` by which it was judged, where that is not the catalogue's."""
     entry = CATALOGUE[firing.indicator]
     length = timedelta(0) if firing.window == "now" else window_length(firing.window)
-    return length + entry.settle + entry.for_
+    return length + entry.settle + (entry.for_ if patience is None else patience)
 
 
-def score(several: Sequence[Firing], incidents: Sequence[Incident], begin: datetime, end: datetime) -> Score:
+def by_scope(several: Sequence[Firing]) -> dict[str, int]:
+    """How many firings are of the city, of towns and of platforms."""
+    return {scope: sum(one.scope == scope for one in several) for scope in ("city", "town", "platform")}
+
+
+def score(
+    several: Sequence[Firing],
+    incidents: Sequence[Incident],
+    begin: datetime,
+    end: datetime,
+    truly: Container[Firing] = (),
+    patience: timedelta | None = None,
+) -> Score:
     """Scores the firings of a period against the incidents of it. An incident is found by the alert of its own
-    place or the city's that begins to fire in it or within one window after it."""
+    place or the city's that begins to fire in it or within one window after it.
+
+    :param truly: firings at places that are known to have been below their target, with or without an incident.
+    :param patience: the `for` of all alerts, where that is not the catalogue's."""
     happened = occurrences(incidents, begin, end)
     found = []
     for one in happened:
         matching = [firing for firing in several if tells_of(one.incident, firing)]
-        first = next((firing for firing in matching if one.begin <= firing.begin <= one.end + margin(firing)), None)
+        first = next((firing for firing in matching if _within(one, firing, patience)), None)
         already = any(
             firing.begin < one.begin and (firing.end is None or firing.end > one.begin) for firing in matching
         )
         found.append(Found(one, first, already))
+    alone = unexplained(several, happened, patience)
+    return Score(
+        found,
+        [one for one in alone if one not in truly],
+        per_week(flaps(several), begin, end),
+        [one for one in alone if one in truly],
+    )
+
+
+def _within(one: Occurrence, firing: Firing, patience: timedelta | None) -> bool:
+    return one.begin <= firing.begin <= one.end + margin(firing, patience)
+
+
+def unexplained(
+    several: Sequence[Firing], happened: Sequence[Occurrence], patience: timedelta | None = None
+) -> list[Firing]:
+    """Firings of the indicators that incidents meet that begin in no incident that meets units of their place, nor
+    until window, settle time and `for` after its end."""
     judged = set(INDICATOR_OF.values())
-    wrong = [
+    return [
         firing
         for firing in several
-        if firing.scope in ("city", "town")
-        and firing.indicator in judged
-        and not any(
-            explains(one.incident, firing) and one.begin <= firing.begin <= one.end + margin(firing) for one in happened
-        )
+        if firing.indicator in judged
+        and not any(explains(one.incident, firing) and _within(one, firing, patience) for one in happened)
     ]
-    return Score(found, wrong, per_week(flaps(several), begin, end))

@@ -47,7 +47,7 @@ def list_alerts(state: str | None, indicator: str | None, scope: str | None, kin
     if as_json:
         click.echo(to_json(rows))
     else:
-        paper().print(alerts_table(rows) if rows else "no alerts")
+        paper().print(alerts_table(rows, named=True) if rows else "no alerts")
 
 
 @alerts.command()

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipeline.backtest.firings import Firing, flaps, per_week
 from pipeline.backtest.replay import computed_otherwise, days, judged, recorded, replay
-from pipeline.backtest.scoring import Score, score
+from pipeline.backtest.scoring import Score, by_scope, score
 from pipeline.commands.arguments import Moment, shanghai
 from pipeline.commands.questions import to_json
 from pipeline.commands.selecting import plain_table
@@ -180,10 +180,17 @@ def print_score(scored: Score) -> None:
     paper().print(table)
     click.echo(
         f"found {sum(one.first is not None for one in scored.found)} of {len(scored.found)}, "
-        f"false alarms of city and towns {len(scored.false_alarms)}, flaps a week {scored.flaps_per_week}"
+        f"false alarms: {_counted(scored.false_alarms)}; flaps a week {scored.flaps_per_week}"
     )
     for false in scored.false_alarms:
         click.echo(f"  not explained: {false.alert_id} at {shanghai(false.begin)}")
+    for code in dict.fromkeys(one.indicator for one in scored.own_breaches):
+        own = [one for one in scored.own_breaches if one.indicator == code]
+        click.echo(f"  true without an incident: {code}, {_counted(own)}")
+
+
+def _counted(several: Sequence[Firing]) -> str:
+    return ", ".join(f"{scope} {count}" for scope, count in by_scope(several).items())
 
 
 def _object(

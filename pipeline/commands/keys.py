@@ -1,4 +1,4 @@
-"""`yangguang keys`: who may push events to the gateway, and what."""
+"""`yangguang keys`: who may push events to the gateway, and what; and who may act on alerts."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.audit import record
-from pipeline.keys.key import SHORT_STREAMS, Key, NewKey, new_key, signing_secret
+from pipeline.keys.key import RIGHTS, SHORT_STREAMS, Key, NewKey, new_key, signing_secret
 from pipeline.keys.topic import read_keys, write_key
 from pipeline.settings import Settings, load_settings
 from schemas.durations import parse_duration
@@ -26,15 +26,32 @@ _PATIENCE_SECONDS: Final = 10.0
 
 @click.group()
 def keys() -> None:
-    """API keys of producers: make, list, revoke and rotate them. Every gateway heeds a change within a second."""
+    """API keys: make, list, revoke and rotate them. Every gateway heeds a change within a second."""
 
 
 def _as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def _rights(_context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The rights named, in the order in which they are listed."""
+    named = {one.strip() for text in given for one in text.split(",")}
+    if unknown := sorted(named - set(RIGHTS)):
+        raise click.BadParameter(f"{', '.join(map(repr, unknown))}: use {', '.join(RIGHTS)}", param=option)
+    return tuple(one for one in RIGHTS if one in named)
+
+
 @keys.command()
 @click.argument("producer")
+@click.option(
+    "--may",
+    multiple=True,
+    default=("push",),
+    show_default=True,
+    callback=_rights,
+    metavar="RIGHT,...",
+    help="What it may: push events, acknowledge, silence alerts.",
+)
 @click.option("--stream", "streams", multiple=True, type=click.Choice(list(SHORT_STREAMS)), help="May be repeated.")
 @click.option("--source", "sources", multiple=True, metavar="PREFIX", help="Such as /platform/jd; may be repeated.")
 @click.option("--town", "towns", multiple=True, metavar="CODE", help="Nine digits; may be repeated.")
@@ -45,7 +62,8 @@ def _as_json(command: Callable[..., Any]) -> Callable[..., Any]:
 def create(producer: str, as_json: bool, expires: str | None, **fields: Any) -> None:
     """Make a key for PRODUCER (a-z, 0-9, . _ -). Its text is printed once and kept nowhere.
 
-    Without --stream, --source or --town the key may push everything: give at least --source to a vendor."""
+    Without --may the key may push and nothing else. Without --stream, --source or --town it may push everything: give
+    at least --source to a vendor."""
     settings = load_settings()
     now = datetime.now(UTC)
     end = None if expires is None else now + _duration(expires)
@@ -64,7 +82,7 @@ def create(producer: str, as_json: bool, expires: str | None, **fields: Any) -> 
 @click.option("--all", "everything", is_flag=True, help="Revoked and expired ones too.")
 @_as_json
 def list_keys(everything: bool, as_json: bool) -> None:
-    """List the keys: whose they are and what they may push; never their text."""
+    """List the keys: whose they are and what they may; never their text."""
     settings = load_settings()
     now = datetime.now(UTC)
     with _kafka(settings):
@@ -76,15 +94,14 @@ def list_keys(everything: bool, as_json: bool) -> None:
     table = Table(pad_edge=False)
     for heading in ("id", "producer", "state", "until"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("may push")
+    table.add_column("may")
     for one in shown:
-        rights = [f"{name}: {', '.join(one[name])}" for name in ("streams", "sources", "towns") if one[name]]
+        rights = [", ".join(one["may"])]
+        rights += [f"{name}: {', '.join(one[name])}" for name in ("streams", "sources", "towns") if one[name]]
         rights += [f"at most {one['rate']}"] if one["rate"] else []
         rights += ["signed"] if one["signed"] else []
         rights += ["from this machine"] if one["development"] else []
-        table.add_row(
-            one["id"], one["producer"], one["state"], (one["expires_at"] or "")[:10], "; ".join(rights) or "all"
-        )
+        table.add_row(one["id"], one["producer"], one["state"], (one["expires_at"] or "")[:10], "; ".join(rights))
     Console().print(table)
 
 
@@ -127,7 +144,7 @@ def rotate(key_id: str, overlap: str, as_json: bool) -> None:
 
 
 def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    grant = {name: given[name] for name in ("streams", "sources", "towns")}
+    grant = {name: given[name] for name in ("may", "streams", "sources", "towns")}
     return {"grant": grant, "rate": given["rate"], "signed": given["signed"]}
 
 

@@ -7,11 +7,9 @@ import sys
 import click
 import faust
 
-from pipeline.channels import channels
-from pipeline.notifying import notifier_of
+from pipeline.notifying import notifier_of, outage_watch_of
 from pipeline.settings import load_settings
 from streams.app import App
-from streams.outage import OutageWatch, accepts
 from streams.topics import ensure_topics
 from streams.worker import create_worker
 
@@ -44,14 +42,7 @@ def notifier(name: str) -> None:
     """Run the notifier: it delivers what fires and what resolves to the channels of yangguang.toml."""
     settings = load_settings()
     configuration = settings.configuration()
-    OutageWatch(
-        {
-            "Kafka": accepts(settings.kafka_address.server_list),
-            "ClickHouse": accepts([f"{settings.writer.host}:{settings.writer.port}"]),
-        },
-        lambda: channels(configuration.channel),
-        settings.home / "notifier" / "outages.json",
-    ).start()
+    outage_watch_of(settings, configuration).start()
     ensure_topics(
         settings.kafka_address,
         settings.partitions,

@@ -140,10 +140,15 @@ def between_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def alerts_table(rows: Sequence[Row], title: str | None = None) -> Table:
-    """Alerts as people read them."""
+def alerts_table(rows: Sequence[Row], title: str | None = None, *, named: bool = False) -> Table:
+    """Alerts as people read them.
+
+    :param named: with the id that `ack`, `silence` and `show` want, never cut short."""
     table = _table(title, ("alert", "place", "window", "state", "since", "rate", "counted", "target"))
+    if named:
+        table.add_column("id", overflow="fold")
     for row in rows:
+        counted = is_count(row["indicator"]) or row["denominator"]
         table.add_row(
             row["indicator"],
             cell(place_label(row["scope"], row["scope_id"])),
@@ -151,7 +156,8 @@ def alerts_table(rows: Sequence[Row], title: str | None = None) -> Table:
             Text(row["state"], STYLES.get(row["state"], "")),
             row["since"].strftime("%m-%d %H:%M"),
             shown_rate(row["indicator"], row["rate"]),
-            shown_counts(row),
+            shown_counts(row) if counted else "",
             shown_target(row["indicator"], row["target"]),
+            *([printable(row["alert_id"])] if named else []),
         )
     return table

@@ -24,7 +24,7 @@ from pipeline.gateway.own import own_rejected_answer
 from pipeline.gateway.pages import add_pages
 from pipeline.gateway.problems import ProblemError, problem
 from pipeline.gateway.producer import Producer
-from pipeline.gateway.reading import Reader, filters_of
+from pipeline.gateway.reading import ALERT_FLAGS, Reader, filters_of, flags_of
 from pipeline.keys.ring import KeyRing
 from pipeline.vendors import Vendor
 from schemas.json_schema import event_schemas
@@ -33,7 +33,7 @@ from streams.action_links import link_key
 from streams.kafka_address import KafkaAddress
 
 _RATE_FILTERS: Final = ("indicator", "scope", "scope_id", "window", "status")
-_ALERT_FILTERS: Final = ("state", "indicator", "scope", "scope_id")
+_ALERT_FILTERS: Final = ("state", "kind", "indicator", "scope", "scope_id", *ALERT_FLAGS)
 _RATE_ORDER: Final = ("indicator", "scope", "scope_id", "window")
 _ALERT_ORDER: Final = ("since", "alert_id")
 
@@ -70,7 +70,8 @@ def create_gateway(options: Options) -> FastAPI:
     app.add_api_route("/v1/vendors/{name}", gateway.vendor_messages, methods=["POST"], response_class=Response)
     app.add_api_route("/v1/rates", gateway.rates, response_class=Response)
     app.add_api_route("/v1/alerts", gateway.alerts, response_class=Response)
-    app.add_api_route("/v1/alerts/{alert_id}/ack", gateway.acknowledge, methods=["POST"], response_class=Response)
+    for path, acted in (("ack", gateway.acknowledge), ("silence", gateway.silence)):  # an alert of a source has slashes
+        app.add_api_route(f"/v1/alerts/{{alert_id:path}}/{path}", acted, methods=["POST"], response_class=Response)
     app.add_api_route("/a/{token}", gateway.show_link, response_class=Response, include_in_schema=False)
     app.add_api_route("/a/{token}", gateway.act, methods=["POST"], response_class=Response, include_in_schema=False)
     app.add_api_route("/v1/rejected", gateway.rejected, response_class=Response)
@@ -141,11 +142,16 @@ class _Gateway:
     async def alerts(self, request: Request) -> Response:
         """Every alert in its present state: view alerts."""
         filters = filters_of(request.query_params.multi_items(), _ALERT_FILTERS)
-        return _json({"alerts": await self._reader.select("alerts", filters, _ALERT_ORDER)})
+        flags = flags_of(filters, ALERT_FLAGS)
+        return _json({"alerts": await self._reader.select("alerts", filters, _ALERT_ORDER, flags)})
 
     async def acknowledge(self, request: Request, alert_id: str) -> Response:
         """Acknowledges the firing of an alert."""
         return await self._acting.acknowledge(request, alert_id)
+
+    async def silence(self, request: Request, alert_id: str) -> Response:
+        """Silences an alert."""
+        return await self._acting.silence(request, alert_id)
 
     async def show_link(self, token: str) -> Response:
         """The page behind the link of a message."""

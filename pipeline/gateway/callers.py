@@ -33,6 +33,8 @@ class Caller(NamedTuple):
     rate: RateLimitItem | None = None
     signed_by: str | None = None
     """The key whose secret has to have signed the request."""
+    key_id: str = ""
+    """Empty where nobody asked."""
 
 
 ANYBODY: Final = Caller("", Grant())
@@ -95,7 +97,8 @@ class Callers:
         known = self._callers.get(key.id)
         if known is None or known.grant is not key.grant:
             rate = parse(key.rate) if key.rate else None
-            known = self._callers[key.id] = Caller(key.producer, key.grant, rate, key.id if key.signed else None)
+            signed_by = key.id if key.signed else None
+            known = self._callers[key.id] = Caller(key.producer, key.grant, rate, signed_by, key.id)
         return known
 
     def signature(self, caller: Caller, headers: Headers) -> Signature | None:

@@ -4,26 +4,34 @@ const WINDOWS = ["main", "1h", "24h", "7d", "30d", "365d"];
 const CITY_MS = 5000;
 const PLACES_MS = 15000;
 const ALERTS_SHOWN = 12;
+const KINDS = ["all", "unattended", "rate", "condition", "event"];
 const WORDS = {
   zh: {
     ok: "达标", below: "未达标", low_sample: "样本不足", no_activity: "无业务", no_data: "无数据", stale: "数据滞后",
     error: "定义已变更，重算中", firing: "已触发", pending: "待触发", target: "目标", unknown: "未知", shown: "仅展示",
-    place: "镇乡（街道）", platforms: "外卖平台", rate: "率", counts: "分子 / 分母", state: "状态", indicator: "指标",
-    where: "范围", window: "窗口", since: "开始时间", worst: "最差", none: "没有未解除的告警", loading: "正在读取…",
+    place: "镇乡（街道）", platforms: "外卖平台", rate: "指标", state: "状态", indicator: "事项",
+    where: "地点", since: "开始时间", worst: "较差", none: "没有未解除的告警", loading: "正在读取…",
     updated: "更新于", asOf: "统计截至", city: "诸暨市", now: "当前", main: "告警窗口", "1h": "1 小时", "24h": "24 小时",
-    "7d": "7 天", "30d": "30 天", "365d": "365 天", ack: "已确认", other: "English", trouble: "读取失败，显示的可能是旧数据：",
+    "7d": "7 天", "30d": "30 天", "365d": "365 天", other: "English", trouble: "读取失败，显示的可能是旧数据：",
     noRates: "还没有指标数据", of: (target, unit) => ` / ${target} ${unit}`, atMost: (target, unit) => ` ${unit}（不超过 ${target}）`, comma: "，",
+    value: "数值", handling: "处理", all: "全部", unattended: "无人处理", condition: "数据状况", event: "事件",
+    acked: (who) => `${who} 已确认`, untilOver: "至本次恢复", silenced: (until) => `静默至 ${until}`, inhibited: "由全市告警代发",
+    longAgo: (length) => `已 ${length}`, days: " 天 ", hours: " 小时 ", minutes: " 分", colon: "：", noneSuch: "没有这样的告警",
     more: (number) => `再显示 ${number} 条`, stock: "存量", flow: "流量", availability: "可用性", clause: (number) => `第${number}条`,
   },
   en: {
     ok: "ok", below: "below target", low_sample: "low sample", no_activity: "no activity", no_data: "no data",
     stale: "stale", error: "definition changed, recomputing", firing: "firing", pending: "pending", target: "target",
-    unknown: "unknown", shown: "shown only", place: "Town", platforms: "Platforms", rate: "Rate", counts: "Num. / den.",
-    state: "State", indicator: "Indicator", where: "Scope", window: "Window", since: "Since", worst: "Worst",
+    unknown: "unknown", shown: "shown only", place: "Town", platforms: "Platforms", rate: "rate",
+    state: "State", indicator: "Alert", where: "Place", since: "Since", worst: "Worst",
     none: "No open alerts", loading: "Reading…", updated: "updated", asOf: "as of", city: "Zhuji city", now: "now",
-    main: "alert window", "1h": "1 h", "24h": "24 h", "7d": "7 d", "30d": "30 d", "365d": "365 d", ack: "acknowledged",
+    main: "alert window", "1h": "1 h", "24h": "24 h", "7d": "7 d", "30d": "30 d", "365d": "365 d",
     other: "中文", trouble: "Reading failed; what is shown may be old: ", noRates: "No rates yet",
     of: (target, unit) => ` of ${target} ${unit}`, atMost: (target, unit) => ` ${unit} (at most ${target})`, comma: ", ",
+    value: "Value", handling: "Handling", all: "all", unattended: "unattended", condition: "data",
+    event: "event", acked: (who) => `acknowledged by ${who}`, untilOver: "until it resolves",
+    silenced: (until) => `silenced until ${until}`, inhibited: "told by the city's alert",
+    longAgo: (length) => `for ${length}`, days: " d ", hours: " h ", minutes: " min", colon: ": ", noneSuch: "No such alerts",
     more: (number) => `Show ${number} more`, stock: "stock", flow: "flow", availability: "availability",
     clause: (number) => `clause ${number}`,
   },
@@ -33,7 +41,8 @@ const state = {
   language: chosen.has("en") ? "en" : "zh",
   window: WINDOWS.find((one) => one === chosen.get("window")) ?? "main",
   group: (NAMES.groups.find((one) => one.code === chosen.get("group")) ?? NAMES.groups[0]).code,
-  allAlerts: false, rates: null, alerts: null, places: null, updated: null, trouble: {}, asked: 0,
+  kind: KINDS.find((one) => one === chosen.get("alerts")) ?? "all", allAlerts: false,
+  rates: null, alerts: null, places: null, updated: null, trouble: {}, asked: 0,
 };
 const byId = (id) => document.getElementById(id);
 const word = (key) => WORDS[state.language][key] ?? key;
@@ -184,57 +193,11 @@ function drawPlaces() {
   byId("as-of").textContent = moments.length ? `${word("asOf")} ${shownTime(moments[0])}` : "";
 }
 
-function drawAlert(one) {
-  const line = make("tr");
-  const status = make("td");
-  status.append(chip(one.state));
-  if (one.acknowledged_by) status.append(make("span", ` ${word("ack")}`, "soft small"));
-  const worst = (one.worst ?? []).slice(0, 3).map((place) =>
-    `${place.name || placeOf(place.scope, place.scope_id)} ${shownNumber(one.indicator, place.rate)}`);
-  line.append(status, make("td", nameOf(one.indicator)), make("td", placeOf(one.scope, one.scope_id)),
-    make("td", word(one.window)), make("td", shownNumber(one.indicator, one.rate), "number"),
-    make("td", shownCounts(one), "number"), make("td", hasTarget(one) ? targetNumber(one.indicator, one.target) : "—", "number"),
-    make("td", shownTime(one.since)), make("td", worst.join(word("comma")) || "—", "small"));
-  return line;
-}
-
-function drawAlerts() {
-  const open = (state.alerts ?? []).filter((one) => one.state === "firing" || one.state === "pending");
-  const rank = { city: 0, platform: 1, town: 2 };
-  open.sort((a, b) => (a.state === b.state ? 0 : a.state === "firing" ? -1 : 1) ||
-    (rank[a.scope] ?? 3) - (rank[b.scope] ?? 3) || b.since.localeCompare(a.since));
-  byId("count").textContent = open.length || "";
-  if (!open.length) {
-    byId("alerts").replaceChildren(make("div", word(state.alerts ? "none" : "loading"), "empty"));
-    return;
-  }
-  const columns = make("tr");
-  for (const key of ["state", "indicator", "where", "window"]) columns.append(make("th", word(key)));
-  for (const key of ["rate", "counts", "target"]) columns.append(make("th", word(key), "number"));
-  for (const key of ["since", "worst"]) columns.append(make("th", word(key)));
-  const head = make("thead");
-  head.append(columns);
-  const shown = state.allAlerts ? open : open.slice(0, ALERTS_SHOWN);
-  const body = make("tbody");
-  body.append(...shown.map(drawAlert));
-  const table = make("table");
-  table.append(head, body);
-  const parts = [table];
-  if (shown.length < open.length) {
-    const more = make("button", word("more")(open.length - shown.length));
-    more.type = "button";
-    more.addEventListener("click", () => { state.allAlerts = true; drawAlerts(); });
-    const frame = make("div", null, "more");
-    frame.append(more);
-    parts.push(frame);
-  }
-  byId("alerts").replaceChildren(...parts);
-}
-
+/*ALERTS*/
 /* What is chosen stands in the address too, so that it can be sent to somebody. */
 function choose(changes) {
   Object.assign(state, changes);
-  history.replaceState(null, "", `#${state.language}&group=${state.group}&window=${state.window}`);
+  history.replaceState(null, "", `#${state.language}&alerts=${state.kind}&group=${state.group}&window=${state.window}`);
   draw();
 }
 

@@ -9,10 +9,12 @@ import orjson
 from starlette.responses import Response
 
 from pipeline.indicator_groups import groups, main_window
+from schemas.findings import FINDINGS
 from schemas.indicators import CATALOGUE
 from schemas.places import PLATFORMS
 from schemas.relations import RelationName
 from schemas.towns import TOWNS
+from sinks.notify import words
 
 _PLATFORMS_EN: Final = {"meituan": "Meituan", "eleme": "Ele.me", "jd": "JD", "douyin": "Douyin", "other": "other"}
 _UNITS: Final[dict[RelationName, tuple[str, str]]] = {
@@ -31,7 +33,7 @@ def page() -> Response:
     """The page with the names of indicators, towns and platforms in it. A browser runs its one script and no other, so
     a text that gets into the page by mistake stays a text."""
     names = orjson.dumps(_names()).decode().replace("<", "\\u003c")
-    script = _text("dashboard.js").replace("/*NAMES*/null", names)
+    script = _text("dashboard.js").replace("/*ALERTS*/", _text("dashboard_alerts.js")).replace("/*NAMES*/null", names)
     html = _text("dashboard.html").replace("/*STYLE*/", _text("dashboard.css")).replace("/*SCRIPT*/", script)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
@@ -72,5 +74,13 @@ def _names() -> dict[str, Any]:
             for one in CATALOGUE.values()
         },
         "towns": {code: town.name for code, town in TOWNS.items()},
+        "alerts": {code: _both(name) for code, name in words.NAMES.items()},
+        "streams": {stream: _both(name) for stream, name in words.STREAM_NAMES.items()},
+        "facts": {fact: _both(name) for fact, name in words.FACTS},
+        "findings": {one.code: {"zh": one.label, "en": words.finding_name(one.code, "en")} for one in FINDINGS},
         "platforms": {code: {"zh": chinese, "en": _PLATFORMS_EN[code]} for code, chinese in PLATFORMS.items()},
     }
+
+
+def _both(name: words.Words) -> dict[str, str]:
+    return {"zh": name.zh, "en": name.en}

@@ -29,8 +29,15 @@ _SHARED_SECONDS: Final = 1.0
 _ERRORS: Final = (ClickHouseError, OSError, aiohttp.ClientError, TimeoutError)
 
 
-Question = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
-"""A view, and the values of each filter."""
+ALERT_FLAGS: Final = {
+    "acknowledged": "acknowledged_by IS NOT NULL",
+    "silenced": "silenced_until IS NOT NULL",
+    "inhibited": f"inhibited_by IN (SELECT alert_id FROM {DATABASE}.alerts WHERE state = 'firing')",
+}
+"""What can be asked of an alert with yes or no, in SQL."""
+
+Question = tuple[str, tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]
+"""A view, the values of each filter, and conditions of our own."""
 
 
 class Reader:
@@ -63,16 +70,18 @@ class Reader:
         return asyncio.get_running_loop().time() - self._answered < LATELY_SECONDS
 
     async def select(
-        self, view: str, filters: Mapping[str, Sequence[str]], order: Sequence[str]
+        self, view: str, filters: Mapping[str, Sequence[str]], order: Sequence[str], flags: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
         """The rows of a view by the names of its columns, where each filter's column has one of its values.
 
+        :param flags: conditions that have to hold too, from `flags_of`.
+
         Who asks the same within a second gets the same answer: any number of open dashboards are one query.
         Raises ProblemError (503) where ClickHouse is away, slow or not as it should be."""
-        question = (view, tuple((name, tuple(values)) for name, values in filters.items()))
+        question = (view, tuple((name, tuple(values)) for name, values in filters.items()), tuple(flags))
         asked = self._asked.get(question)
         if asked is None:
-            asked = self._asked[question] = asyncio.create_task(self._select(view, filters, order))
+            asked = self._asked[question] = asyncio.create_task(self._select(view, filters, order, flags))
             asked.add_done_callback(lambda _: self._forget_soon(question))
         return await asyncio.shield(asked)
 
@@ -80,9 +89,9 @@ class Reader:
         asyncio.get_running_loop().call_later(_SHARED_SECONDS, self._asked.pop, question, None)
 
     async def _select(
-        self, view: str, filters: Mapping[str, Sequence[str]], order: Sequence[str]
+        self, view: str, filters: Mapping[str, Sequence[str]], order: Sequence[str], flags: Sequence[str]
     ) -> list[dict[str, Any]]:
-        conditions = [f"`{name}` IN {{{name}:Array(String)}}" for name in filters]
+        conditions = [*(f"`{name}` IN {{{name}:Array(String)}}" for name in filters), *flags]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         sql = f"SELECT * FROM {DATABASE}.{view}{where} ORDER BY {', '.join(f'`{one}`' for one in order)}"
         return await self.ask(view, sql, {name: list(values) for name, values in filters.items()})
@@ -145,3 +154,17 @@ def filters_of(query: Sequence[tuple[str, str]], allowed: Sequence[str]) -> dict
             raise ProblemError(HTTPStatus.BAD_REQUEST, f"there is no parameter {name[:40]}: use {', '.join(allowed)}")
         found.setdefault(name, []).append(value)
     return found
+
+
+def flags_of(filters: dict[str, list[str]], flags: Mapping[str, str]) -> list[str]:
+    """Takes what is asked with yes or no out of the filters: as conditions.
+
+    Raises ProblemError (400) for any other answer."""
+    conditions = []
+    for name, condition in flags.items():
+        wanted = set(filters.pop(name, ()))
+        if wrong := sorted(wanted - {"true", "false"}):
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"{name} is {wrong[0][:40]!r}: write true or false")
+        if len(wanted) == 1:
+            conditions.append(condition if "true" in wanted else f"NOT ({condition})")
+    return conditions

@@ -1,1 +1,1 @@
-"""API keys: who may push what. The gateway holds them, `yangguang keys` makes and revokes them."""
+"""API keys: who may push what, and act on alerts. The gateway holds them, `yangguang keys` makes and revokes them."""

@@ -5,11 +5,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from pipeline.keys.key import Key, digest_of, id_of, new_key
+from pipeline.keys.key import RIGHTS, Grant, Key, digest_of, id_of, new_key
 from pipeline.keys.topic import read_keys, write_key
 from pipeline.settings import Settings
 
 PRODUCER: Final = "development"
+_ALL: Final = Grant(may=RIGHTS)
 
 
 def development_key(settings: Settings) -> str | None:
@@ -28,9 +29,9 @@ def development_key(settings: Settings) -> str | None:
     if known is not None and known.state(now) == "valid" and known.digest == digest_of(text):
         return text
     if known is None and (identity := id_of(text)):  # Kafka's data were deleted, the home's secrets were not
-        key = Key(id=identity, producer=PRODUCER, digest=digest_of(text), development=True, created_at=now)
+        key = Key(id=identity, producer=PRODUCER, digest=digest_of(text), grant=_ALL, development=True, created_at=now)
     else:
-        key, text = new_key(PRODUCER, now, development=True)
+        key, text = new_key(PRODUCER, now, grant=_ALL, development=True)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

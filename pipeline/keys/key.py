@@ -1,4 +1,4 @@
-"""One API key: pure values. What is kept of a key is its digest and what it may push; its text is shown once.
+"""One API key: pure values. What is kept of a key is its digest and what it may; its text is shown once.
 
 A key has 256 random bits, so a plain SHA-256 of it cannot be reversed by trying, and is enough."""
 
@@ -8,7 +8,7 @@ import hmac
 import secrets
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from limits import parse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -26,6 +26,8 @@ _ID_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH: Final = 8
 _SOURCES_KNOWN: Final = 10_000
 
+Right = Literal["push", "acknowledge", "silence"]
+RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 StreamName = Literal["registry", "camera", "banquet", "seal"]
 ProducerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
@@ -45,13 +47,15 @@ def _rate(text: str) -> str:
 
 
 class Grant(BaseModel):
-    """What a producer may push. An empty list allows all.
+    """What a key may: by itself push events and nothing else. An empty list of streams, sources or towns allows all.
 
     A source is a prefix up to a `/`: `/platform/jd` allows `/platform/jd` and `/platform/jd/east`, not `/platform/jdx`.
     With a `*` at its end it is any beginning: `/vendor/box-*` allows `/vendor/box-7`."""
 
     model_config = ConfigDict(frozen=True, ignored_types=(cached_property,))
 
+    may: tuple[Right, ...] = ("push",)
+    """Keys from before there were other rights do not say it."""
     streams: tuple[StreamName, ...] = ()
     sources: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = ()
     towns: tuple[Annotated[str, AfterValidator(_town)], ...] = ()
@@ -70,6 +74,8 @@ class Grant(BaseModel):
 
     def refusal(self, event: Event) -> str | None:
         """JSON pointer and message where the event is not the producer's to push; None where it is."""
+        if "push" not in self.may:
+            return f"/source: the API key may {' and '.join(self.may) or 'nothing'} only: ask for one that may push"
         if self.streams and event.data.stream not in self._topics:
             return f"/type: the API key is for {', '.join(self.streams)} only: ask for one that has this stream"
         if self.sources and not self.allows_source(event.source):

@@ -154,6 +154,18 @@ async def last_states(store: Store) -> list[dict[str, Any]]:
     return [{"alert_id": row[0], "state": row[1], "since": utc(row[2]), "held": row[3]} for row in rows]
 
 
+async def condition_changes(store: Store, code: str) -> list[dict[str, Any]]:
+    """Where and when a condition began to fire and resolved, in the order of the minutes."""
+    names = "subject", "scope", "scope_id", "to_state", "as_of"
+    rows = await store.rows(
+        f"SELECT {', '.join(names)} FROM {DATABASE}.alert_log FINAL\n"
+        f"WHERE indicator = {{code:String}} AND transition_id != '' AND to_state IN ('firing', 'resolved')\n"
+        f"ORDER BY as_of, step",
+        {"code": code},
+    )
+    return [dict(zip(names, (*row[:-1], utc(row[-1])), strict=True)) for row in rows]
+
+
 class KnownAlert(NamedTuple):
     """The latest row of an alert, with its place and window."""
 
@@ -194,7 +206,10 @@ async def last_transitions(store: Store) -> list[dict[str, Any]]:
         f"SELECT {', '.join(f'`{one}`' for one in LOG_COLUMNS)} FROM {DATABASE}.alert_log FINAL\n"
         f"WHERE transition_id != '' AND recorded_at = (SELECT max(recorded_at) FROM {DATABASE}.alert_log)"
     )
-    return [dict(zip(LOG_COLUMNS, row, strict=True)) for row in rows]
+    found = [dict(zip(LOG_COLUMNS, row, strict=True)) for row in rows]
+    for one in found:  # ClickHouse gives named tuples as objects, and the topic has them as lists
+        one["worst"] = [list(place.values()) for place in one["worst"]]
+    return found
 
 
 async def record(store: Store, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,11 +25,13 @@ class Unanswered(NamedTuple):
 
 
 async def unacknowledged(store: Store) -> list[Unanswered]:
-    """What fires, was told, and is neither acknowledged nor silenced."""
+    """What fires, was told, and is neither acknowledged nor silenced, nor told by a city that fires too."""
     rows = await store.rows(
         f"SELECT {_COLUMNS}, told.told_at FROM {_FIRING} AS log INNER JOIN {_TOLD} AS told USING (transition_id)\n"
         f"WHERE log.to_state = 'firing' AND log.alert_id IN (SELECT alert_id FROM {DATABASE}.alerts\n"
-        f"    WHERE acknowledged_by IS NULL AND (silenced_until IS NULL OR silenced_until < now64(6)))"
+        f"    WHERE acknowledged_by IS NULL AND (silenced_until IS NULL OR silenced_until < now64(6)))\n"
+        f"    AND (log.scope NOT IN ('town', 'platform') OR (log.indicator, log.window, log.subject) NOT IN (\n"
+        f"        SELECT indicator, window, subject FROM {DATABASE}.alerts WHERE scope = 'city' AND state = 'firing'))"
     )
     return [Unanswered(_transition(row), utc(row[-1])) for row in rows]
 

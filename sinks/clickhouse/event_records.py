@@ -53,7 +53,7 @@ async def candidates(
     """Entities that may be in breach at a minute from `first` to `last`.
 
     :param landed_since: None to look at all; else of an entry that only changes matter to, those with new events."""
-    where = entry.relevant.format(first=_moment(first), last=_moment(last))
+    where = entry.candidates(_moment(first), _moment(last))
     if entry.by_change and landed_since is not None:
         # what landed before the last look with a time after its minute counts from now on
         since = f"event_time >= {_moment(first)} - INTERVAL 1 MINUTE OR landed_at >= {_moment(landed_since)}"

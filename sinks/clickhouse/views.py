@@ -207,10 +207,12 @@ def _alerts() -> dict[str, str]:
             f"AS acknowledged_by,\n"
             f"    toTimeZone(nullIf(arrayMax(arrayMap(one -> one.2, arrayFilter("
             f"one -> {_names_it()}, holding))), toDateTime64(0, 6, 'UTC')), 'Asia/Shanghai') AS silenced_until,\n"
-            f"    inhibited_by, facts\n"
-            f"FROM (SELECT * FROM {log} WHERE alert_id != '' ORDER BY alert_log.as_of DESC, step DESC "
-            f"LIMIT 1 BY alert_id) AS log\n"
-            f"LEFT JOIN ({ACKNOWLEDGEMENTS}) AS acknowledged ON acknowledged.alert_id = log.alert_id",
+            f"    held.back_by AS inhibited_by, facts\n"
+            f"FROM (SELECT * EXCEPT inhibited_by FROM {log} WHERE alert_id != ''\n"
+            f"    ORDER BY alert_log.as_of DESC, step DESC LIMIT 1 BY alert_id) AS log\n"
+            f"LEFT JOIN ({ACKNOWLEDGEMENTS}) AS acknowledged ON acknowledged.alert_id = log.alert_id\n"
+            f"LEFT JOIN (SELECT alert_id, argMax(inhibited_by, (as_of, step)) AS back_by FROM {log}\n"
+            f"    WHERE transition_id != '' GROUP BY alert_id) AS held ON held.alert_id = log.alert_id",
             "Every alert that ever left ok, in its present state",
         ),
         "alert_transitions": create_view(

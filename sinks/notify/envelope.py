@@ -1,9 +1,11 @@
 """What a channel is given: one message, for people and for machines at once."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Literal, NamedTuple, ParamSpec
 
 Severity = Literal["critical", "warning", "info"]
+Parameters = ParamSpec("Parameters")
 MessageKind = Literal["alert", "digest", "summary", "watchdog", "outage", "test"]
 
 
@@ -40,3 +42,18 @@ class Message(NamedTuple):
     """The trend as PNG, at most 20 KB; empty where there is none."""
     body: Mapping[str, Any] = {}  # never written to
     """What a machine gets: for an alert the transition's columns, worst places and text."""
+
+
+def chinese_for_machines(build: Callable[Parameters, Message]) -> Callable[Parameters, Message]:
+    """What builds messages in the language that its keyword argument `language` names, so that `text` in their body is
+    Chinese all the same: a machine that reads it does not depend on what people read."""
+
+    @wraps(build)
+    def built(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Message:
+        message = build(*args, **kwargs)
+        if kwargs.get("language", "zh") == "zh":
+            return message
+        kwargs["language"] = "zh"
+        return message._replace(body={**message.body, "text": build(*args, **kwargs).body["text"]})
+
+    return built

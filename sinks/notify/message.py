@@ -7,12 +7,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from sinks.clickhouse.briefing import Briefing
-from sinks.notify.envelope import Line, Link, Message, Severity
+from sinks.notify.envelope import Line, Link, Message, Severity, chinese_for_machines
+from sinks.notify.facts import clock, moment
 from sinks.notify.summary import Progress, summary
-from sinks.notify.telling import clock, counts, moment, told
+from sinks.notify.telling import counts, told
 from sinks.notify.trend import draw_trend
 from sinks.notify.words import Language, Words, lasted, place_name, rate_name
 
@@ -55,14 +57,20 @@ def compose(
     :param language: of what people read; the text of `body` is Chinese always.
     :param base_url: of the dashboard, without a slash at its end; no link where it is empty.
     :param links: what a person can do by opening it, such as acknowledge."""
+    # as the stage has them, or as ClickHouse gives named tuples, when they are told of again
+    worst = [[one[name] for name in _WORST] if isinstance(one, Mapping) else one for one in transition["worst"]]
+    transition = {**transition, "worst": worst}
     telling = told(transition, briefing, language)
+    if transition["to_state"] == "firing" and not links:  # nothing to open: commands want the alert's own name
+        named = Line(Words("告警编号", "alert").said(language), str(transition["alert_id"]))
+        telling = telling._replace(lines=(*telling.lines, named))
     chinese = told(transition, briefing, "zh").paragraph("zh")
     page = (Link(Words("详情", "dashboard").said(language), _page(base_url, language)),) if base_url else ()
     weight = severity(transition)
     body = {name: value for name, value in transition.items() if name not in ("held", "step")}
     for name in _MOMENTS:
         body[name] = moment(transition[name]).isoformat()
-    body["worst"] = [dict(zip(_WORST, one, strict=True)) for one in transition["worst"]]
+    body["worst"] = [dict(zip(_WORST, one, strict=True)) for one in worst]
     body["severity"] = weight
     body["worst_operators"] = [one._asdict() for one in briefing.operators]
     body["text"] = f"{chinese}详情：{_page(base_url, 'zh')}" if base_url else chinese
@@ -141,6 +149,7 @@ def _paragraph(title: str, lines: Sequence[Line], language: Language) -> str:
     return stop.join([title, *(f"{one.label}{colon}{one.value}" for one in lines)]) + stop.strip()
 
 
+@chinese_for_machines
 def watchdog(at: datetime, *, language: Language = "zh") -> Message:
     """A sign of life: who no longer gets it knows that alerts do not get through."""
     minute = moment(at).replace(second=0, microsecond=0)
@@ -157,6 +166,7 @@ def watchdog(at: datetime, *, language: Language = "zh") -> Message:
     return _plain(f"watchdog-{_stamp(minute)}", "watchdog", "info", "info", title, lines, language)
 
 
+@chinese_for_machines
 def outage(what: str, since: datetime, over: datetime | None = None, *, language: Language = "zh") -> Message:
     """Something that the pipeline needs, such as Kafka, is away, or is back.
 
@@ -164,6 +174,7 @@ def outage(what: str, since: datetime, over: datetime | None = None, *, language
     :param over: when it came back; None while it is away."""
     lines = [Line(Words("起于", "since").said(language), clock(since))]
     name = f"outage-{what.lower()}-{_stamp(moment(since))}-{'begin' if over is None else 'over'}"
+    body = {"alert_id": f"outage.{what.lower()}", "since": moment(since).isoformat()}
     if over is None:
         title = Words(f"【故障】{what} 中断", f"[OUTAGE] {what} is away").said(language)
         effect = Words("恢复前可能收不到新的告警", "new alerts may not get through until it is back")
@@ -172,11 +183,12 @@ def outage(what: str, since: datetime, over: datetime | None = None, *, language
         )
         lines.append(Line(Words("影响", "effect").said(language), effect.said(language)))
         lines.append(Line(Words("处理", "to do").said(language), todo.said(language)))
-        return _plain(name, "outage", "firing", "critical", title, lines, language)
+        return _plain(name, "outage", "firing", "critical", title, lines, language, body)
     title = Words(f"【恢复】{what} 已恢复", f"[RESOLVED] {what} is back").said(language)
     lines.append(Line(Words("恢复于", "resolved at").said(language), clock(over)))
     lines.append(Line(Words("持续", "lasted").said(language), lasted((over - since).total_seconds(), language)))
-    return _plain(name, "outage", "resolved", "critical", title, lines, language)
+    body["as_of"] = moment(over).isoformat()
+    return _plain(name, "outage", "resolved", "critical", title, lines, language, body)
 
 
 def test_message(channel: str, at: datetime) -> Message:
@@ -194,8 +206,15 @@ def _stamp(at: datetime, *, seconds: bool = False) -> str:
 
 
 def _plain(
-    name: str, kind: Any, state: Any, weight: Severity, title: str, lines: Sequence[Line], language: Language
+    name: str,
+    kind: Any,
+    state: Any,
+    weight: Severity,
+    title: str,
+    lines: Sequence[Line],
+    language: Language,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Message:
     told_as = _paragraph(title, lines, language)
-    body = {"id": name, "kind": kind, "state": state, "severity": weight, "text": told_as}
+    body = {"id": name, "kind": kind, "state": state, "severity": weight, "text": told_as, **more}
     return Message(name, kind, state, weight, title, told_as, tuple(lines), body=body)

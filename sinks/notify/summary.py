@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from schemas.indicator import percent
 from schemas.indicators import CATALOGUE
-from sinks.notify.envelope import Line, Message
-from sinks.notify.telling import clock, headline, of_all, several, target_of
+from sinks.notify.envelope import Line, Message, chinese_for_machines
+from sinks.notify.facts import clock
+from sinks.notify.telling import headline, of_all, several, target_of
 from sinks.notify.words import Language, Words, rate_name
 
 MOST: Final = 10
@@ -29,6 +30,7 @@ class Progress(NamedTuple):
         return self.target * min(max((day - begins).days / whole, 0.0), 1.0)
 
 
+@chinese_for_machines
 def summary(
     day: date,
     rates: Sequence[Mapping[str, Any]],

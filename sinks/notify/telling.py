@@ -1,27 +1,29 @@
 """What a message says of one transition: a title and labelled facts, in Chinese or English, for a phone at night."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
-import orjson
-
-from schemas.indicator import SHANGHAI, percent
+from schemas.indicator import percent
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.briefing import Briefing
 from sinks.notify.envelope import Line
+from sinks.notify.facts import clock, event_words, facts_of, missed, moment
 from sinks.notify.words import (
-    FACTS,
+    OWN_TOWN,
+    TOWNS_CONCERNED,
+    WORST_TOWNS,
     Language,
     Words,
-    finding_name,
     lasted,
     place_name,
     rate_name,
+    refusal_name,
     stream_name,
     what_to_do,
     window_name,
 )
+
+__all__ = ["Telling", "counts", "facts_of", "headline", "number", "of_all", "several", "target_of", "told"]
 
 _MARKS: Final = {"firing": Words("告警", "FIRING"), "resolved": Words("恢复", "RESOLVED")}
 _UNITS: Final = ("s", "m", "h", "d")
@@ -38,26 +40,6 @@ class Telling(NamedTuple):
         if language == "zh":
             return "。".join([self.title, *(f"{one.label}：{one.value}" for one in self.lines)]) + "。"
         return ". ".join([self.title, *(f"{one.label}: {one.value}" for one in self.lines)]) + "."
-
-
-def moment(value: Any) -> datetime:
-    """A time on the topic or of ClickHouse, in Asia/Shanghai."""
-    known = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return (known if known.tzinfo else known.replace(tzinfo=UTC)).astimezone(SHANGHAI)
-
-
-def clock(value: Any) -> str:
-    """A time as people read it, to the minute."""
-    return moment(value).strftime("%Y-%m-%d %H:%M")
-
-
-def facts_of(transition: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an event alert knows of its subject; nothing where that is not readable."""
-    try:
-        found = orjson.loads(transition.get("facts") or "{}")
-    except (orjson.JSONDecodeError, TypeError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def number(row: Mapping[str, Any], language: Language) -> str:
@@ -109,23 +91,33 @@ def told(transition: Mapping[str, Any], briefing: Briefing, language: Language) 
     """The words of a transition of any kind."""
     title, lines = _head(transition, language)
     mark = _MARKS.get(str(transition["to_state"]), Words("变化", "CHANGED")).said(language)
+    if transition["to_state"] == "resolved" and transition["kind"] != "rate":
+        if said := missed(transition):
+            mark = Words("结束", "OVER").said(language)
+            lines.append(_line(Words("说明", "note"), said.said(language), language))
+        else:
+            title += Words("，已解除", ", over").said(language)
     lines = [*lines, *_times(transition, briefing, language)]
     firing = transition["to_state"] == "firing"
-    if worst := [_worst(one, language) for one in transition["worst"]] if firing else []:
-        lines.append(_line(Words("较差", "worst"), several(worst, language), language))
+    short = [one for one in transition["worst"] if firing and _falls_short(one, transition)]
+    if short:
+        worst = several([_worst(one, transition, language) for one in short], language)
+        lines.append(_line(Words("较差", "worst"), worst, language))
     if firing and briefing.operators:
         stock = transition["window"] == "now"
+        who = "商户" if str(transition["indicator"]).startswith(("kitchen_build", "seal_")) else "单位"
         named = [
             one.name if stock else one.name + aside(f"{one.numerator}/{one.denominator}", language)
             for one in briefing.operators
         ]
         lines.append(
-            _line(Words("未达标商户" if stock else "较差商户", "businesses"), several(named, language), language)
+            _line(Words(f"未达标{who}" if stock else f"较差{who}", "businesses"), several(named, language), language)
         )
     if briefing.still_firing:
-        towns = several([place_name("town", one, language) for one in briefing.still_firing], language)
-        lines.append(_line(Words("仍在告警", "still firing"), towns, language))
-    if firing and (todo := what_to_do(str(transition["indicator"]), language)):
+        still = several([place_name("town", one, language) for one in briefing.still_firing], language)
+        lines.append(_line(Words("仍在告警", "still firing"), still, language))
+    towns = OWN_TOWN if transition["scope"] == "town" else WORST_TOWNS if short else TOWNS_CONCERNED
+    if firing and (todo := what_to_do(str(transition["indicator"]), language, towns)):
         lines.append(_line(Words("处理", "to do"), todo, language))
     marked = f"【{mark}】{title}" if language == "zh" else f"[{mark}] {title}"
     return Telling(marked, tuple(lines))
@@ -137,7 +129,7 @@ def headline(row: Mapping[str, Any], language: Language) -> str:
 
 
 def _head(transition: Mapping[str, Any], language: Language) -> tuple[str, list[Line]]:
-    head = {"condition": _condition, "event": _event}.get(str(transition["kind"]), _rate)
+    head = {"condition": _condition, "event": event_words}.get(str(transition["kind"]), _rate)
     return head(transition, language)
 
 
@@ -145,16 +137,25 @@ def _line(label: Words, value: str, language: Language) -> Line:
     return Line(label.said(language), value)
 
 
-def _worst(one: Any, language: Language) -> str:
+def _falls_short(one: Any, transition: Mapping[str, Any]) -> bool:
+    """Whether one of the worst places is on the wrong side of the target: of few places the best are among them."""
+    target, rate = transition["target"], one[5]
+    return target is None or (rate > target if _at_most(transition) else rate < target)
+
+
+def _worst(one: Any, transition: Mapping[str, Any], language: Language) -> str:
     scope, scope_id, name, numerator, denominator, rate = one
     where = name if language == "zh" else f"{place_name(scope, scope_id, language)} "
+    if counts(transition):
+        return f"{where}{number({**transition, 'numerator': numerator}, language)}"
     return f"{where}{percent(rate)}{aside(f'{numerator}/{denominator}', language)}"
 
 
 def _times(transition: Mapping[str, Any], briefing: Briefing, language: Language) -> list[Line]:
     if transition["to_state"] != "resolved":
         return [_line(Words("起于", "since"), clock(transition["since"]), language)]
-    lines = [_line(Words("恢复于", "resolved at"), clock(transition["since"]), language)]
+    ended = Words("结束于", "ended at") if missed(transition) else Words("恢复于", "resolved at")
+    lines = [_line(ended, clock(transition["since"]), language)]
     if briefing.fired_at is not None:
         seconds = (moment(transition["since"]) - moment(briefing.fired_at)).total_seconds()
         began = lasted(seconds, language) + aside(clock(briefing.fired_at), language)
@@ -193,7 +194,7 @@ def _condition(transition: Mapping[str, Any], language: Language) -> tuple[str, 
         )
         _, _, mostly = str(transition["reason"]).partition("mostly ")
         if mostly:
-            lines.append(_line(Words("主要原因", "mostly"), mostly, language))
+            lines.append(_line(Words("主要原因", "mostly"), refusal_name(mostly, language), language))
         return f"{name}{colon}{where}{said}", lines
     thing = rate_name(subject, language) if code in ("error", "no_activity") else stream_name(subject, language)
     title = f"{where}{gap}{thing}{gap}{name}" if language == "zh" else f"{where}: {thing}: {name}"
@@ -221,37 +222,3 @@ def _window(transition: Mapping[str, Any], language: Language) -> str:
         zip(_UNITS, (Words("秒", " s"), Words("分钟", " min"), Words("小时", " h"), Words("天", " d")), strict=True)
     )
     return f"{window[:-1]}{units[window[-1]].said(language)}"
-
-
-def _event(transition: Mapping[str, Any], language: Language) -> tuple[str, list[Line]]:
-    facts = facts_of(transition)
-    code = str(transition["indicator"])
-    gap = "" if language == "zh" else " "
-    where = place_name(str(transition["scope"]), str(transition["scope_id"]), language)
-    # a supplier's own record has its name as a record has it
-    who = str(facts.get("operator_name") or (code == "supplier_certificate_ending" and facts.get("name")) or "")
-    what = rate_name(code, language)
-    if code == "finding_critical" and facts.get("finding"):
-        what = f"{what}{'：' if language == 'zh' else ': '}{finding_name(str(facts['finding']), language)}"
-    title = f"{where}{gap}{who}{gap if who else ''} {what}".replace("  ", " ")
-    lines = []
-    for name, label in FACTS:
-        value = facts.get(name)
-        in_title = name == "operator_name" or (name == "finding" and code == "finding_critical")
-        if value not in (None, "") and not in_title:
-            lines.append(_line(label, _said(name, value, language), language))
-    if subject := str(transition.get("subject") or ""):
-        lines.append(_line(Words("编号", "id"), subject, language))
-    return title, lines
-
-
-def _said(name: str, value: Any, language: Language) -> str:
-    if name == "finding":
-        return finding_name(str(value), language)
-    text = str(value)
-    try:
-        if len(text) == len("2026-11-25"):
-            return date.fromisoformat(text).isoformat()
-        return clock(text) if name.endswith(("_at", "_until", "_since")) else text
-    except ValueError:
-        return text

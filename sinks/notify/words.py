@@ -9,6 +9,7 @@ from schemas.findings import FINDINGS
 from schemas.indicator import Indicator
 from schemas.indicators import CATALOGUE
 from schemas.places import place_label
+from schemas.reject import Reason
 from schemas.relations import RelationName
 
 Language = Literal["zh", "en"]
@@ -91,17 +92,19 @@ TODO: Final = {
         "提醒供餐单位换证，到期后不得供餐", "remind the supplier to renew; no meals after the certificate's end"
     ),
 }
+WORST_TOWNS: Final = Words("较差乡镇", "the worst towns")
+TOWNS_CONCERNED: Final = Words("相关乡镇", "the towns concerned")
+OWN_TOWN: Final = Words("当地", "this town")
+"""Whose people are called: those that a message names as the worst, those that it cannot name, or the one it is of."""
 _RELATION_TODO: Final[dict[RelationName, Words]] = {
-    "operators": Words(
-        "联系较差乡镇的市场监管所逐户核查", "have the market office of the worst towns check each business"
-    ),
-    "villages": Words("联系较差乡镇落实助餐点", "have the worst towns arrange meals for villages without"),
-    "duties": Words("联系较差乡镇补齐包保关系和承诺书", "have the worst towns complete relations and pledges"),
+    "operators": Words("联系{towns}的市场监管所逐户核查", "have the market office of {towns} check each business"),
+    "villages": Words("联系{towns}落实助餐点", "have {towns} arrange meals for villages without"),
+    "duties": Words("联系{towns}补齐包保关系和承诺书", "have {towns} complete relations and pledges"),
     "duties_due": Words("催办到期未完成的督导", "press for the supervision visits that are due"),
     "orders": Words(
         "联系平台和较差商户，核实封签使用和骑手拍照", "have platform and businesses check seals and photos"
     ),
-    "banquets": Words("联系较差乡镇的协管员逐场核查", "have the inspectors of the worst towns check each banquet"),
+    "banquets": Words("联系{towns}的协管员逐场核查", "have the inspectors of {towns} check each banquet"),
     "findings": Words("催办超期未整改的问题", "press for the findings that are past their due time"),
     "camera_slots": Words("联系商户和摄像头厂商，检查供电、网络和遮挡", "have cameras checked: power, network, view"),
 }
@@ -125,6 +128,29 @@ FACTS: Final = (
     ("due_at", Words("整改期限", "due at")),
 )
 """What messages say of an event alert's facts, in this order. Nothing else is said: a person's name or number never."""
+
+REVIEWS: Final = {
+    "closed": Words("已整改", "put right"),
+    "false_positive": Words("误报", "false alarm"),
+}
+"""How a finding ended."""
+
+REFUSALS: Final = {
+    Reason.TOO_LARGE: "事件过大",
+    Reason.NOT_JSON: "不是有效的JSON",
+    Reason.NOT_MAPPED: "无法按厂商映射转换",
+    Reason.NOT_CLOUDEVENT: "缺少事件标识、来源或类型",
+    Reason.UNKNOWN_TYPE: "事件类型未知",
+    Reason.WRONG_TOPIC: "发到了错误的主题",
+    Reason.UNKNOWN_FIELD: "有未知字段",
+    Reason.MISSING_FIELD: "缺少必填字段",
+    Reason.BAD_VALUE: "字段取值不符合要求",
+    Reason.FUTURE_TIME: "时间在未来",
+    Reason.BAD_IDENTIFIER: "编码或证号无效",
+    Reason.NOT_PERMITTED: "密钥无权发送",
+    Reason.SINK_REFUSED: "数据库拒绝写入",
+}
+"""Why events are refused, in Chinese; the code stands beside it, because `yangguang rejected list` shows that."""
 
 _FINDINGS: Final = {one.code: one.label for one in FINDINGS}
 
@@ -161,15 +187,23 @@ def finding_name(code: str, language: Language) -> str:
     return _FINDINGS.get(code, code) if language == "zh" else code.replace("_", " ").lower()
 
 
-def what_to_do(code: str, language: Language) -> str:
-    """What to do about an alert; for a rate by what it counts. Empty for a code that nobody knows."""
+def refusal_name(code: str, language: Language) -> str:
+    """Why events are refused."""
+    said = {one.value: words for one, words in REFUSALS.items()}.get(code)
+    return code if said is None or language != "zh" else f"{said}（{code}）"
+
+
+def what_to_do(code: str, language: Language, towns: Words = WORST_TOWNS) -> str:
+    """What to do about an alert; for a rate by what it counts. Empty for a code that nobody knows.
+
+    :param towns: whose people to call."""
     entry: Indicator | None = CATALOGUE.get(code)
     if code in TODO:
         return TODO[code].said(language)
     if entry is None:
         return ""
     words = _KITCHENS if entry.code.startswith("kitchen_build") else _RELATION_TODO[entry.relation]
-    return words.said(language)
+    return words.said(language).format(towns=towns.said(language))
 
 
 def lasted(seconds: float, language: Language) -> str:

@@ -22,7 +22,7 @@ def refused(text: str) -> str:
 
 
 GENERAL: Final = [
-    ('lateness = "60s"\nlatness = "60s"', 2, "latness: the key is not known: use channel, indicator, lateness"),
+    ('lateness = "60s"\nlatness = "60s"', 2, "latness: the key is not known: use channel, event, indicator, lateness"),
     ('\n\nlateness = "60"', 3, "lateness: should be a whole number and a unit in quotes, such as 60s"),
     ("lateness = 60", 1, "lateness: should be"),
     ('lateness = "-60s"', 1, "lateness: should be"),

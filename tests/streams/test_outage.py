@@ -1,12 +1,24 @@
 """An outage is told once, after a grace, and its end once; a short absence is not told at all."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.outage import GRACE, Telling, Watched, watched
+from sinks.notify.alertmanager import AlertmanagerChannel
+from sinks.notify.channel import Channel
+from sinks.notify.email import EmailChannel, Server
+from sinks.notify.webhook import WebhookChannel
+from streams.outage import GRACE, OutageWatch, Telling, Watched, watched
+from tests.sinks.notify.real_alertmanager import NEEDED, alertmanager, firing
+from tests.sinks.notify.test_email import Mailbox, part, server
+from tests.system.parts import wait_for
+from tests.system.test_alerts import Webhook
 
 AT: Final = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 STEP: Final = timedelta(seconds=5)
@@ -41,3 +53,81 @@ def test_begin_and_end_take_turns_and_only_long_absences_are_told(runs: list[tup
         length = 0 if one else length + 1
         absences += (length - 1) * STEP == GRACE
     assert sum(one.over is None for one in found) == absences
+
+
+class Service:
+    """What is probed, and whether it is there."""
+
+    there = True
+
+    async def probe(self) -> bool:
+        return self.there
+
+
+def watching(
+    service: Service, make: Callable[[], Sequence[Channel]], home: Path, act: Callable[[], Awaitable[None]]
+) -> None:
+    """Watches while `act` runs."""
+
+    async def run() -> None:
+        watch = OutageWatch(
+            {"Kafka": service.probe}, make, home / "outages.json", {"english": "en"}, grace=timedelta(0), every=0.05
+        )
+        task = asyncio.create_task(watch.run())
+        await act()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+
+async def seen(condition: Callable[[], object], what: str) -> None:
+    await asyncio.to_thread(wait_for, condition, 20, what)
+
+
+def test_a_channel_that_fails_gets_the_begin_before_the_end_and_each_is_told_in_its_language(tmp_path: Path) -> None:
+    service = Service()
+    mailbox = Mailbox()
+    with closing(Webhook(failures=2)) as late, server(mailbox) as port:
+
+        async def act() -> None:
+            service.there = False
+            await seen(lambda: late.asked == 2, "the begin has failed twice and waits for 2 s")
+            service.there = True
+            await seen(lambda: len(late.received) == len(mailbox.mails) == 2, "begin and end are told")
+
+        def make() -> list[Channel]:
+            mail = EmailChannel("english", Server("127.0.0.1", port, "none"), "alerts@example.cn", ("boss@example.cn",))
+            return [WebhookChannel("late", late.url), mail]
+
+        watching(service, make, tmp_path, act)
+    assert [one.body["state"] for one in late.received] == ["firing", "resolved"]
+    assert "Kafka 中断" in late.received[0].body["text"]
+    begin, end = (part(one, "text/plain").get_content() for one in mailbox.mails)
+    assert "Kafka is away" in begin
+    assert "Kafka is back" in end
+
+
+@NEEDED
+def test_what_stays_away_stays_at_alertmanager_also_over_a_restart_and_ends_there(tmp_path: Path) -> None:
+    service, resend = Service(), timedelta(seconds=0.5)
+    with alertmanager(tmp_path) as url:
+
+        def ends() -> list[str]:
+            return [one["endsAt"] for one in firing(url, 'alert_id="outage.kafka"')]
+
+        async def goes_away() -> None:
+            service.there = False
+            await seen(ends, "the outage is told")
+            first = ends()
+            await seen(lambda: ends() > first, "it is told again")
+
+        async def comes_back() -> None:
+            first = ends()
+            await seen(lambda: ends() > first, "it is told again after a restart")
+            service.there = True
+            await seen(lambda: not ends(), "it is over")
+
+        watching(service, lambda: [AlertmanagerChannel("am", url, resend)], tmp_path, goes_away)
+        watching(service, lambda: [AlertmanagerChannel("am", url, resend)], tmp_path, comes_back)

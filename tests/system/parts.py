@@ -71,6 +71,11 @@ class Part:
             self._process.wait()
             raise
 
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal that does not end it, such as SIGSTOP and SIGCONT."""
+        assert self._process is not None, f"{self.name} was not started"
+        self._process.send_signal(number)
+
     def text(self) -> str:
         """Its log."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -116,7 +116,7 @@ def test_every_transition_reaches_the_channel_that_takes_it_though_others_hang_a
 
 
 @pytest.mark.timeout(400)
-def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_away_and_back(
+def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_dead_and_clickhouse_hangs(
     tmp_path: Path, webhook: Webhook
 ) -> None:
     config = tmp_path / "yangguang.toml"
@@ -140,20 +140,24 @@ def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_away_and_
         [day] = [one.body for one in webhook.received if one.body["kind"] == "summary"]
         assert f"【日报】{datetime.now(SHANGHAI):%Y-%m-%d}" in day["text"]
         stack.kafka.end(signal.SIGKILL)
+        stack.clickhouse.send_signal(signal.SIGSTOP)
 
-        def outages() -> list[str]:
+        def outages(state: str) -> list[str]:
             if not notifier.running:
                 notifier.start()  # as a supervisor does
-            return [one.body["state"] for one in webhook.received if one.body["kind"] == "outage"]
+            told = [one.body for one in webhook.received if one.body["kind"] == "outage"]
+            return sorted(one["alert_id"] for one in told if one["state"] == state)
 
-        wait_for(lambda: outages() == ["firing"], 120, "the outage is told")
-        [begin] = [one.body for one in webhook.received if one.body["kind"] == "outage"]
-        assert "Kafka" in begin["text"]
+        both = ["outage.clickhouse", "outage.kafka"]
+        wait_for(lambda: outages("firing") == both, 120, "what is dead and what hangs is told")
+        assert outages("resolved") == []
         notifier.end(signal.SIGKILL)
         notifier.start()
+        stack.clickhouse.send_signal(signal.SIGCONT)
         stack.kafka.start()
         stack.wait_kafka()
-        wait_for(lambda: outages() == ["firing", "resolved"], 60, "its end is told, and the outage not again")
+        wait_for(lambda: outages("resolved") == both, 60, "the end of both is told")
+        assert outages("firing") == both, "no outage is told twice"
     finally:
         if notifier.running:
             notifier.end(signal.SIGKILL)

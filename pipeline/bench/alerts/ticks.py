@@ -25,6 +25,7 @@ from streams.conditions import ConditionWatch
 from streams.event_alerts import EventAlerter
 from streams.rebuild import Rebuilder, adopt
 from streams.rejects_condition import RejectsRule, RejectsWatch
+from streams.silences import Silences
 from streams.topics import ensure_topics
 from streams.worker import Judging
 
@@ -102,9 +103,10 @@ def stages_of(
     store: Store, backlog: Backlog, publish: PublishTransitions, clock: Callable[[], datetime]
 ) -> dict[str, Judging]:
     """What a worker judges at a tick, by a name for people."""
+    silences = Silences()
     return {
-        "rates": Alerter(store, INDICATORS, publish, event_clock=False),
-        "conditions": ConditionWatch(store, INDICATORS, publish, event_clock=False, clock=clock),
+        "conditions": ConditionWatch(store, INDICATORS, publish, event_clock=False, silences=silences, clock=clock),
+        "rates": Alerter(store, INDICATORS, publish, event_clock=False, silences=silences),
         "rejects": RejectsWatch(store, RejectsRule(), backlog, publish, clock),
         "events": EventAlerter(store, publish, event_clock=False),
     }

@@ -15,17 +15,17 @@ def answer_page(
     text: str = "",
     facts: Sequence[tuple[str, str]] = (),
     *,
-    form: bool = False,
+    press: str = "",
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response:
     """A page in Chinese.
 
     :param text: one sentence; what was done, or why nothing was.
     :param facts: of the alert, as label and value.
-    :param form: whether one can act."""
+    :param press: by which a form that comes twice is known to be the same; with it one can act."""
     style = _style()
-    html = rendered("acting.html", title=title, text=text, facts=facts, form=form, style=Markup(style))
-    made = page(html, f"style-src {digest(style)}", *(("form-action 'self'",) if form else ()))
+    html = rendered("acting.html", title=title, text=text, facts=facts, press=press, style=Markup(style))
+    made = page(html, f"style-src {digest(style)}", *(("form-action 'self'",) if press else ()))
     made.status_code = status.value
     made.headers["Cache-Control"] = "no-store"
     return made

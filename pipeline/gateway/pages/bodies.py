@@ -102,10 +102,21 @@ def _summary(kind: str) -> str:
 
 def acknowledgement_body() -> dict[str, Any]:
     """Who acknowledges an alert, and why."""
+    return _signed({}, {"by": "值班员", "why": "已联系平台核查"})
+
+
+def silence_body() -> dict[str, Any]:
+    """Who silences an alert, why, and until when."""
+    until = {"type": "string", "format": "date-time", "description": "Within 30 days, with an offset"}
+    return _signed({"until": until}, {"by": "值班员", "why": "设备检修", "until": "2026-11-26T08:00:00+08:00"})
+
+
+def _signed(more: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
     properties = {
         "by": {"type": "string", "minLength": 1, "maxLength": BY_MAX, "description": "Who acts"},
         "why": {"type": "string", "minLength": 1, "maxLength": WHY_MAX, "description": "Why"},
+        **more,
     }
-    schema = {"type": "object", "properties": properties, "required": ["by", "why"], "additionalProperties": False}
-    shown = {"by": "值班员", "why": "已联系平台核查"}
+    required = list(properties)
+    schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return {"required": True, "content": {"application/json": {"schema": schema, "example": shown}}}

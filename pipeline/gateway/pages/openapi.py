@@ -33,7 +33,7 @@ def openapi(app: FastAPI, limits: Limits | None = None, *, authentication: bool 
     :param authentication: whether the gateway asks for API keys.
     """
     routes = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
-    there = {(method.lower(), route.path) for route in routes for method in route.methods or ()}
+    there = {(method.lower(), route.path_format) for route in routes for method in route.methods or ()}
     return document(limits, authentication=authentication, there=there)
 
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.pages import parameters
-from pipeline.gateway.pages.bodies import acknowledgement_body, compact, event_body, vendor_body
+from pipeline.gateway.pages.bodies import acknowledgement_body, compact, event_body, silence_body, vendor_body
 from pipeline.gateway.pages.responses import SCHEMAS, json_response, outcomes, problems, vendor_outcomes
 from pipeline.gateway.problems import PROBLEM_JSON
 from schemas.catalogue import EVENT_TYPES
@@ -148,13 +148,28 @@ def operations(limits: Limits) -> dict[tuple[str, str], Operation]:
             "operationId": "postAcknowledgement",
             "summary": "Acknowledge a firing alert · 确认告警",
             "description": "Somebody sees to it, so nobody else is called. It holds for this firing; the next one is "
-            "not acknowledged. 202 is answered when every replica of Kafka has it.",
+            "not acknowledged. 202 is answered when every replica of Kafka has it. The API key has to have the right "
+            "`acknowledge`.",
             "security": _pushing(),
             "parameters": [parameters.in_path("alert_id", "Its id in `/v1/alerts`", {"type": "string"})],
             "requestBody": acknowledgement_body(),
             "responses": {
-                "202": json_response("It is durable.", _acknowledged()),
-                **problems(400, 401, 404, 408, 409, 413, 415, 429, 503),
+                "202": json_response("It is durable.", _acted("since")),
+                **problems(400, 401, 403, 404, 408, 409, 413, 415, 429, 503),
+            },
+        },
+        ("post", "/v1/alerts/{alert_id}/silence"): {
+            "tags": [_NUMBERS],
+            "operationId": "postSilence",
+            "summary": "Silence an alert · 静默告警",
+            "description": "Nobody is told of it until then; it is judged and recorded all the same. 202 is answered "
+            "when every replica of Kafka has it. The API key has to have the right `silence`.",
+            "security": _pushing(),
+            "parameters": [parameters.in_path("alert_id", "Its id in `/v1/alerts`", {"type": "string"})],
+            "requestBody": silence_body(),
+            "responses": {
+                "202": json_response("It is durable.", _acted("until")),
+                **problems(400, 401, 403, 404, 408, 413, 415, 429, 503),
             },
         },
         ("get", "/v1/schemas"): {
@@ -208,9 +223,9 @@ def _pushing() -> list[dict[str, list[str]]]:
     return [*_asking(), *(one | {name: [] for name in SIGNATURE} for one in _asking())]
 
 
-def _acknowledged() -> dict[str, Any]:
+def _acted(moment: str) -> dict[str, Any]:
     text = {"type": "string"}
-    properties = {"action_id": text, "alert_id": text, "since": text | {"format": "date-time"}}
+    properties = {"action_id": text, "alert_id": text, moment: text | {"format": "date-time"}}
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 

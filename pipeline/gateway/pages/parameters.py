@@ -10,6 +10,7 @@ Parameter = dict[str, Any]
 
 _STATUSES: Final = ("ok", "below", "low_sample", "no_activity", "no_data", "stale", "error")
 _STATES: Final = ("ok", "pending", "firing", "resolved")
+_KINDS: Final = ("rate", "condition", "event")
 _SCOPES: Final = ("city", "town", "platform")
 _WINDOWS: Final = tuple(dict.fromkeys(window for entry in CATALOGUE.values() for window in entry.windows))
 
@@ -27,6 +28,10 @@ def _filter(name: str, description: str, *values: str) -> Parameter:
     }
 
 
+def _flag(name: str, description: str) -> Parameter:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "boolean"}}
+
+
 def rate_filters() -> list[Parameter]:
     """Of rates."""
     return [
@@ -42,9 +47,13 @@ def alert_filters() -> list[Parameter]:
     """Of alerts."""
     return [
         _filter("state", "State", *_STATES),
+        _filter("kind", "What it judges", *_KINDS),
         _filter("indicator", "Code of the indicator, condition or event"),
-        _filter("scope", "Kind of place", *_SCOPES),
-        _filter("scope_id", "Division code or platform, such as `330681`"),
+        _filter("scope", "Kind of place", *_SCOPES, "source"),
+        _filter("scope_id", "Division code, platform or source, such as `330681`"),
+        _flag("acknowledged", "Whether somebody has acknowledged its present firing"),
+        _flag("silenced", "Whether it is silenced now"),
+        _flag("inhibited", "Whether the city's alert, which fires, has held its message back"),
     ]
 
 

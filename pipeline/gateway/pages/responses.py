@@ -47,6 +47,12 @@ _PROBLEMS: Final[dict[HTTPStatus, tuple[str, str, dict[str, Any]]]] = {
         "the request has no API key: send `Authorization: Bearer KEY` with a key that `yangguang keys create` made",
         {"WWW-Authenticate": {"$ref": "#/components/headers/WWWAuthenticate"}},
     ),
+    HTTPStatus.FORBIDDEN: (
+        "The API key is good, and does not have the right to do this.",
+        "the API key k3v9q2mx may not acknowledge: use one that `yangguang keys create NAME --may acknowledge` made, "
+        "or the link in the alert's message",
+        {},
+    ),
     HTTPStatus.NOT_FOUND: (
         "There is nothing of that name.",
         "there is nothing of that name: use one of those that the answer names",

@@ -84,6 +84,18 @@ def test_another_town_explains_nothing_and_the_city_is_explained() -> None:
     assert score([other, city], [drop()], NOON, WEEK_END).false_alarms == [other]
 
 
+def test_what_is_true_is_no_false_alarm_and_is_told_apart() -> None:
+    other, third = firing(BEGIN, scope_id="330681002"), firing(BEGIN, scope_id="330681003")
+    result = score([other, third], [drop()], NOON, WEEK_END, truly={other})
+    assert (result.own_breaches, result.false_alarms) == ([other], [third])
+
+
+def test_a_longer_patience_may_fire_later_after_the_end() -> None:
+    late = firing(BEGIN + 2 * HOUR + timedelta(minutes=90))
+    assert score([late], [drop()], NOON, WEEK_END).false_alarms == [late]
+    assert score([late], [drop()], NOON, WEEK_END, patience=timedelta(minutes=20)).false_alarms == []
+
+
 def test_a_daily_incident_happens_each_day() -> None:
     daily = parse_incident(f"seal-drop:town={TOWN},from=18:00,to=20:00")
     assert len(score([], [daily], NOON, WEEK_END).found) == 7

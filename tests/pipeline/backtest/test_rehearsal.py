@@ -1,9 +1,12 @@
 """A day of the simulated city in which the seals of the whole city drop at noon."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipeline.backtest.rehearsal import drawn, scored
+import pytest
+
+from pipeline.backtest.rehearsal import scored, sweep_table
 from pipeline.simulator.incidents import parse_incident
 from pipeline.simulator.options import SimulationOptions
 from schemas.indicator import SHANGHAI
@@ -13,15 +16,20 @@ START = datetime(2026, 11, 16, tzinfo=SHANGHAI)
 
 def test_a_seal_drop_of_the_city_is_found_within_one_window_and_the_settle_time(tmp_path: Path) -> None:
     incident = parse_incident("seal-drop:rate=0.5,from=2026-11-16T11:00+08:00,to=2026-11-16T13:00+08:00")
-    options = SimulationOptions(START, orders_per_day=4_000, cameras=2, incidents=(incident,))
-    result, _ = scored(options, START + timedelta(hours=15), tmp_path)
-    (found,) = result.found
+    city = {"takeaway": 400, "banquet_cook": 10}
+    options = SimulationOptions(START, 1, 4_000, city, villages=20, cameras=2, incidents=(incident,))
+    end = START + timedelta(hours=15)
+    rehearsed = scored(options, end, tmp_path, sweep=[(10, 30), (20, 30)])
+    (found,) = rehearsed.score.found
     assert found.delay is not None
     assert timedelta(minutes=10) < found.delay < timedelta(minutes=75)
-    assert [one for one in result.false_alarms if one.indicator == "seal_coverage"] == []
-
-
-def test_drawn_incidents_can_be_read_and_are_the_same_for_a_seed() -> None:
-    texts = drawn(3, 20, START, 8)
-    assert texts == drawn(3, 20, START, 8) != drawn(4, 20, START, 8)
-    assert {parse_incident(one).name for one in texts} == {"seal-drop", "kitchen-drop", "camera-dark"}
+    assert [one for one in rehearsed.score.false_alarms if one.indicator == "seal_coverage"] == []
+    same, patient = rehearsed.tried
+    assert same.score.found == rehearsed.score.found
+    assert patient.score.found[0].delay == found.delay + timedelta(minutes=10)
+    assert sweep_table(rehearsed.tried).splitlines()[2].startswith("| 10 min | 30 | 1/1 after ")
+    told: list[str] = []
+    assert scored(options, end, tmp_path, told.append).several == rehearsed.several
+    assert not any("landed" in one for one in told)
+    with pytest.raises(ValueError, match="has the weeks of other options"):
+        scored(replace(options, seed=2), end, tmp_path)

@@ -272,7 +272,8 @@ def test_keys_are_made_listed_rotated_and_revoked_by_commands(door: Gateway, bro
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
-    made = run("create", "acme", "--source", "/platform/meituan", "--stream", "seal", "--rate", "1000/minute", "--json")
+    limits = ("--source", "/platform/meituan", "--stream", "seal", "--rate", "1000/minute")
+    made = run("create", "acme", *limits, "--may", "acknowledge,push", "--json")
     wait_for(lambda: push(door, made["key"]).status_code == 202, 10, "the key is known")
     rotated = run("rotate", made["id"], "--json")
     wait_for(lambda: push(door, rotated["key"]).status_code == 202, 10, "the new key is known")
@@ -289,6 +290,7 @@ def test_keys_are_made_listed_rotated_and_revoked_by_commands(door: Gateway, bro
     assert all(isinstance(one, Key) for one in stored.values())
     assert made["key"] not in str(stored)
     signed_one = run("create", "acme", "--signed", "--json")
+    assert (made["may"], second["may"], signed_one["may"]) == (["push", "acknowledge"], made["may"], ["push"])
     assert signed_one["signing_secret"] == signing_secret(SIGNING_KEY.encode(), signed_one["id"])
 
 
@@ -299,6 +301,7 @@ def test_keys_are_made_listed_rotated_and_revoked_by_commands(door: Gateway, bro
         (("create", "acme", "--town", "1"), 2, "is no town code"),
         (("create", "acme", "--rate", "x"), 2, "is no rate"),
         (("create", "acme", "--expires", "soon"), 2, "soon should be"),
+        (("create", "acme", "--may", "acknowledge,revoke"), 2, "'revoke': use push, acknowledge, silence"),
         (("revoke", "nobody"), 1, "there is no key nobody"),
         (("rotate", "nobody"), 1, "there is no key nobody"),
     ],

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.keys.key import Grant, Key, digest_of, id_of, new_key, signing_secret
+from pipeline.keys.key import RIGHTS, Grant, Key, digest_of, id_of, new_key, signing_secret
+from pipeline.keys.topic import read_key
 from schemas.catalogue import EVENT_TYPES
 from schemas.decode import Decoder
 from schemas.event import Event
@@ -93,6 +94,22 @@ def test_a_grant_refuses_other_streams_sources_and_towns_and_says_where() -> Non
     assert Grant(streams=("camera", "seal"), sources=("/platform",), towns=(other, town)).refusal(order) is None
 
 
+def test_a_key_from_before_rights_were_told_apart_may_push_and_nothing_else() -> None:
+    kept = json.loads(new_key("acme", NOW, grant={"sources": ["/a"]}).key.model_dump_json())
+    assert kept["grant"].pop("may") == ["push"]
+    for stored in (kept, {name: value for name, value in kept.items() if name != "grant"}):
+        key = read_key(json.dumps(stored).encode())
+        assert key is not None
+        assert key.grant.may == ("push",)
+
+
+@given(st.lists(st.sampled_from(RIGHTS), unique=True))
+def test_a_key_pushes_only_with_the_right_to_push(may: list[str]) -> None:
+    refusal = Grant.model_validate({"may": may}).refusal(event())
+    assert (refusal is None) is ("push" in may)
+    assert refusal is None or all(right in refusal for right in may)
+
+
 def test_every_event_type_has_a_town_to_be_bound_to() -> None:
     assert all("town_code" in model.model_fields for model in EVENT_TYPES.values())
 
@@ -107,6 +124,7 @@ def test_every_event_type_has_a_town_to_be_bound_to() -> None:
         ("acme", {"grant": {"towns": ["330681999"]}}),
         ("acme", {"grant": {"streams": ["landed"]}}),
         ("acme", {"grant": {"sources": [""]}}),
+        ("acme", {"grant": {"may": ["revoke"]}}),
     ],
 )
 def test_a_key_that_means_nothing_is_not_made(producer: str, fields: dict[str, object]) -> None:

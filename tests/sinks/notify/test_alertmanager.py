@@ -1,14 +1,9 @@
 """A real Alertmanager gets what fires, is told again of it, and of its end."""
 
 import asyncio
-import json
-import shutil
-import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,59 +11,24 @@ import pytest
 from sinks.notify.alertmanager import AlertmanagerChannel, alert_of
 from sinks.notify.channel import Outcome
 from sinks.notify.envelope import Message
+from sinks.notify.message import outage
 from tests.sinks.notify.messages import LINK, message
-from tests.sinks.notify.platforms import free_port
+from tests.sinks.notify.real_alertmanager import NEEDED, alertmanager
+from tests.sinks.notify.real_alertmanager import firing as shown
+from tests.system.parts import wait_for
 
-BINARY = shutil.which("prometheus-alertmanager")
-pytestmark = pytest.mark.skipif(BINARY is None, reason="prometheus-alertmanager is not installed")
-CONFIGURATION = "route:\n  receiver: nobody\nreceivers:\n- name: nobody\n"
+pytestmark = NEEDED
 MINUTE = timedelta(minutes=1)
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home: Path = tmp_path_factory.mktemp("alertmanager")
-    (home / "alertmanager.yml").write_text(CONFIGURATION)
-    port = free_port()
-    assert BINARY is not None
-    arguments = [
-        f"--config.file={home}/alertmanager.yml",
-        f"--storage.path={home}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    with (
-        (home / "log").open("w") as log,
-        subprocess.Popen([BINARY, *arguments], cwd=home, stdout=log, stderr=subprocess.STDOUT) as process,
-    ):
-        try:
-            until(lambda: answers(f"http://127.0.0.1:{port}"), (home / "log").read_text())
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with alertmanager(tmp_path_factory.mktemp("alertmanager")) as url:
+        yield url
 
 
 def firing(url: str, alert_id: str) -> list[dict[str, Any]]:
-    """What amtool shows of one alert: those that are not over."""
-    asked = ["amtool", f"--alertmanager.url={url}", "-o", "json", "alert", "query", f'alert_id="{alert_id}"']
-    shown = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout
-    found: list[dict[str, Any]] = json.loads(shown)
-    return found
+    return shown(url, f'alert_id="{alert_id}"')
 
 
 def alert(alert_id: str, **given: Any) -> Message:
@@ -127,7 +87,7 @@ def test_an_alert_fires_is_told_again_and_is_over(url: str) -> None:
 def test_what_is_not_told_again_ends_by_itself(url: str) -> None:
     with_channel(url, lambda one: one.send(alert("b.city.330681.now")), resend=timedelta(seconds=0.5))
     assert firing(url, "b.city.330681.now")
-    until(lambda: not firing(url, "b.city.330681.now"), "the alert outlives its end")
+    wait_for(lambda: not firing(url, "b.city.330681.now"), 20, "the alert ends")
 
 
 def test_one_alert_that_is_refused_does_not_keep_the_others(url: str) -> None:
@@ -138,6 +98,25 @@ def test_one_alert_that_is_refused_does_not_keep_the_others(url: str) -> None:
     assert firing(url, "c.1")
     assert firing(url, "c.3")
     assert not firing(url, "c.2")
+
+
+def test_outages_of_two_parts_are_two_alerts_and_each_has_its_own_end(url: str) -> None:
+    def away() -> list[str]:
+        return sorted(one["labels"]["alert_id"] for one in shown(url, 'kind="outage"'))
+
+    began = datetime.now(UTC) - timedelta(minutes=2)
+    with_channel(url, *(lambda one, what=what: one.send(outage(what, began)) for what in ("Kafka", "ClickHouse")))
+    assert away() == ["outage.clickhouse", "outage.kafka"]
+    (kafka,) = firing(url, "outage.kafka")
+    assert kafka["labels"] == {
+        "alertname": "outage",
+        "kind": "outage",
+        "severity": "critical",
+        "alert_id": "outage.kafka",
+    }
+    assert abs(moment(kafka["startsAt"]) - began) < timedelta(seconds=1)
+    with_channel(url, lambda one: one.send(outage("Kafka", began, datetime.now(UTC))))
+    assert away() == ["outage.clickhouse"]
 
 
 @pytest.mark.parametrize("kind", ["digest", "summary", "watchdog"])

@@ -1,7 +1,9 @@
 """What people are told: every message says what, where, how much and what to do, and no person's name."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.briefing import Briefing, TrendPoint, WorstOperator
-from sinks.notify.envelope import Link
+from sinks.notify.envelope import Link, Message
 from sinks.notify.message import Progress, compose, digest, outage, severity, summary, test_message, watchdog
 from sinks.notify.words import NAMES, lasted, rate_name, what_to_do
 
@@ -331,6 +333,22 @@ def test_messages_about_the_pipeline_say_when_and_repeat_their_ids() -> None:
     assert "7分" in over.text
     assert watchdog(AT).id == watchdog(AT + timedelta(seconds=59)).id != watchdog(AT + timedelta(minutes=1)).id
     assert "duty" in test_message("duty", AT).text
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        partial(outage, "Kafka", AT),
+        partial(outage, "Kafka", AT, AT + timedelta(minutes=7)),
+        partial(watchdog, AT),
+        partial(summary, date(2026, 11, 23), [], [], [], []),
+    ],
+)
+def test_people_read_their_language_and_machines_get_the_chinese_text(build: Callable[..., Message]) -> None:
+    chinese, english = build(language="zh"), build(language="en")
+    assert english.text != chinese.text
+    assert dict(english.body) == dict(chinese.body)
+    assert chinese.body["text"] == chinese.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""An empty database for event alerts, what may be put into it, and a stage that judges it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+
+from schemas.catalogue import STREAMS
+from schemas.event import EventData
+from schemas.event_alerts import EventRules
+from schemas.indicator import ALWAYS, Dated
+from schemas.indicators import INDICATORS
+from sinks.clickhouse.catalogue import sync_catalogue
+from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.identity import settle_all_identities
+from sinks.clickhouse.migrate import Migrator
+from sinks.clickhouse.progress import write_watermarks
+from streams.event_alerts import EventAlerter
+from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
+
+T0: Final = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+"""A Friday at 10:00 in Shanghai."""
+MINUTE: Final = timedelta(minutes=1)
+TOWN: Final = "330681001"
+
+
+def always_set(value: Any) -> tuple[Dated[Any], ...]:
+    return (Dated[Any].model_validate({"from": ALWAYS, "value": value}),)
+
+
+class Place:
+    """An empty database with the tables."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.writer = server, server.client()
+        self.told: list[dict[str, Any]] = []
+        self.rules = EventRules()
+        migrator = Migrator(self.writer, catalogue=INDICATORS)
+        migrator.prepare()
+        migrator.apply(migrator.plan())
+        sync_catalogue(self.writer, INDICATORS)
+
+    def insert(self, table: str, **row: Any) -> None:
+        insert(self.writer, table, row)
+
+    def judge(self, *clocks: datetime, event_clock: bool = True, lateness: timedelta = MINUTE) -> None:
+        """Moves all watermarks to each of these minutes, and judges: one alerter, restarted at every other minute."""
+
+        async def work() -> None:
+            store = await Store.open(Address("127.0.0.1", self.server.port, "writer", WRITER_PASSWORD))
+            alerter = EventAlerter(store, self.publish, self.rules, event_clock=event_clock)
+            for index, clock in enumerate(clocks):
+                await write_watermarks(store, dict.fromkeys(STREAMS, clock), clock + lateness, "event", MINUTE)
+                if index % 2:
+                    alerter.forget()
+                await alerter.evaluate()
+            await store.close()
+
+        asyncio.run(work())
+
+    def settle(self, model: type[EventData]) -> None:
+        """Finds out which of several contents each identity has, as landing does."""
+
+        async def work() -> None:
+            store = await Store.open(Address("127.0.0.1", self.server.port, "writer", WRITER_PASSWORD))
+            await settle_all_identities(store, model)
+            await store.close()
+
+        asyncio.run(work())
+
+    async def publish(self, transitions: Sequence[Mapping[str, Any]]) -> None:
+        self.told += map(dict, transitions)
+
+    def begin_again(self) -> None:
+        for table in ("alert_log", "watermarks"):
+            self.writer.command(f"TRUNCATE TABLE yangguang.{table}")
+        self.told = []
+
+    def said(self, code: str = "") -> list[tuple[str, str, datetime]]:
+        return [
+            (one["subject"], one["to_state"], one["as_of"])
+            for one in self.told
+            if one["to_state"] != "pending" and code in ("", one["indicator"])
+        ]
+
+
+def insert(writer: Client, table: str, row: dict[str, Any]) -> None:
+    writer.insert(f"yangguang.{table}", [list(row.values())], column_names=list(row))
+
+
+def event(name: str, minutes: float) -> dict[str, Any]:
+    moment = T0 + timedelta(minutes=minutes)
+    return {"event_id": name, "source": "test", "event_time": moment, "landed_at": moment, "town_code": TOWN}
