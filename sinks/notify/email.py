@@ -16,7 +16,6 @@ from sinks.notify.channel import Outcome
 from sinks.notify.envelope import Message
 
 TIMEOUT_SECONDS: Final = 20.0
-STATES: Final = {"firing": "告警", "resolved": "恢复", "info": "通知"}
 _COLOURS: Final = {"firing": "#c62828", "resolved": "#2e7d32", "info": "#1565c0"}
 _PICTURE: Final = "trend@yangguang"
 
@@ -95,7 +94,7 @@ def mail_of(message: Message, sender: str, recipients: Sequence[str], at: dateti
     mail["To"] = ", ".join(recipients)
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = message_id(message.id, sender)
-    mail["Subject"] = f"[{STATES[message.state]}] {' '.join(message.title.split())}"
+    mail["Subject"] = " ".join(message.title.split())
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note shall answer
     if message.severity == "critical" and message.state == "firing":
         mail["Importance"] = "high"

@@ -82,7 +82,7 @@ def test_a_mail_has_the_message_as_text_and_as_html_with_its_picture() -> None:
     outcome = sent(mailbox, picture=PNG, lines=(Line("目标", "90.0%"), Line("说明", "低于<要求>。")))
     assert outcome == Outcome("delivered", "taken for 2 recipients")
     mail = mailbox.mails[0]
-    assert mail["Subject"] == "[告警] 诸暨市阳光厨房建设率低于要求"
+    assert mail["Subject"] == "诸暨市阳光厨房建设率低于要求"
     assert mail["From"] == SENDER
     assert mail["Date"].datetime is not None
     assert mail.get_content_type() == "multipart/alternative"
