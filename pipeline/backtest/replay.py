@@ -12,6 +12,7 @@ from sinks.clickhouse.computed import computed_as
 from sinks.clickhouse.raw import DATABASE
 from streams.alert import MINUTE, Evaluation
 from streams.alert_machine import AlertState
+from streams.silences import Silences
 
 _DAY: Final = timedelta(days=1)
 
@@ -56,19 +57,21 @@ async def replay_each(
     on_day: Callable[[], None] = lambda: None,
 ) -> list[list[Firing]]:
     """The firings by each of several catalogues of the same indicators, which differ only in how they judge: the
-    numbers of a day are read once.
+    numbers of a day are read once. Where and when a stream was silent is taken from the log.
 
     Raises ValueError where they differ in what is read."""
     asked = [[_as_read(one) for one in judged(catalogue)] for catalogue in catalogues]
     if any(one != asked[0] for one in asked):
         raise ValueError("the catalogues do not read the same numbers: replay each of them alone")
+    silences = Silences()
+    silences.restart(await alerts.condition_changes(store, "no_data"), {})
     rows: list[list[dict[str, Any]]] = [[] for _ in catalogues]
     for versions in zip(*map(judged, catalogues), strict=True):
         states: list[dict[str, AlertState]] = [{} for _ in versions]
         for first, last in days(begin, end):
             points = (await alerts.series(store, [versions[0]], first, last))[versions[0].code]
             for number, version in enumerate(versions):
-                evaluation = Evaluation(version, states[number])
+                evaluation = Evaluation(version, states[number], silences.of(version))
                 evaluation.run(points, first, last)
                 rows[number] += [row for row in evaluation.rows if row["transition_id"]]
             on_day()

@@ -1,5 +1,6 @@
 """A day of the simulated city in which the seals of the whole city drop at noon."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from pipeline.backtest.rehearsal import scored, sweep_table
+from pipeline.backtest.replay import replay
+from pipeline.bench.services import own_clickhouse
 from pipeline.simulator.incidents import parse_incident
 from pipeline.simulator.options import SimulationOptions
 from schemas.indicator import SHANGHAI
+from schemas.indicators import CATALOGUE
+from schemas.towns import CITY_CODE
+from sinks.clickhouse import alerts
+from sinks.clickhouse.client import Address, Store
+from streams.alert_machine import AlertState
+from streams.condition import Span, Subject, span_rows
 
 START = datetime(2026, 11, 16, tzinfo=SHANGHAI)
 
@@ -33,3 +42,20 @@ def test_a_seal_drop_of_the_city_is_found_within_one_window_and_the_settle_time(
     assert not any("landed" in one for one in told)
     with pytest.raises(ValueError, match="has the weeks of other options"):
         scored(replace(options, seed=2), end, tmp_path)
+    with own_clickhouse(tmp_path) as server:
+        assert "city" in asyncio.run(_firing_scopes(server.address, end, silent=False))
+        assert "city" not in asyncio.run(_firing_scopes(server.address, end, silent=True))
+
+
+async def _firing_scopes(address: Address, end: datetime, *, silent: bool) -> set[str]:
+    """Where seals would have fired, if the log said that the city's stream was silent all day."""
+    store = await Store.open(address)
+    try:
+        if silent:
+            begin, until = int(START.timestamp()), int(end.timestamp())
+            subject = Subject("no_data", "city", CITY_CODE, "2h", "yangguang.seal")
+            _, rows = span_rows(subject, AlertState(), [Span(begin, until)], None, begin, until)
+            await alerts.record(store, rows)
+        return {one.scope for one in await replay(store, [CATALOGUE["seal_coverage"]], START, end, lambda: None)}
+    finally:
+        await store.close()
