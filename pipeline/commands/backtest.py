@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import click
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.backtest.firings import Firing, flaps, per_week
 from pipeline.backtest.replay import computed_otherwise, days, judged, recorded, replay
@@ -20,6 +18,7 @@ from pipeline.commands.selecting import plain_table
 from pipeline.commands.tables import paper
 from pipeline.configuration import Configuration, SettingsError
 from pipeline.configuration_file import read_configuration
+from pipeline.counted_bar import counted_bar
 from pipeline.settings import load_settings
 from pipeline.simulator.incidents import Incident, IncidentError, parse_incident
 from schemas.indicator import Indicator
@@ -110,15 +109,7 @@ def _incidents(texts: Sequence[str], listed: Path | None) -> list[Incident]:
 async def _judge(
     address: Address, catalogue: Sequence[Indicator], begin: datetime, end: datetime
 ) -> tuple[list[Firing], list[Firing]]:
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    bar = counted_bar(transient=False)
     store = await Store.open(address)
     try:
         with bar:
