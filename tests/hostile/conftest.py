@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.keys.key import signing_secret
+from pipeline.keys.key import RIGHTS, signing_secret
 from tests.hostile.requests import Keys
 from tests.hostile.vendors import CONFIGURATION, DEVICES
 from tests.pipeline.embedded_clickhouse import Server
 from tests.pipeline.gateway.conftest import broker, clickhouse
-from tests.pipeline.gateway.stack import KEY, Broker, Gateway, give_key
+from tests.pipeline.gateway.stack import Broker, Gateway, give_key
 
 __all__ = ["broker", "clickhouse", "door", "keys"]
 
@@ -24,7 +24,7 @@ def keys(broker: Broker) -> Keys:
         return give_key(broker.servers, "hostile", f"yg_{identity}_" + "b" * 64, **fields)
 
     return Keys(
-        KEY,
+        give_key(broker.servers, grant={"may": RIGHTS}),
         key("narrow", grant={"streams": ["seal"], "sources": ["/platform/jd"], "towns": ["330681001"]}),
         key("limited", rate="10/minute"),
         key("signed", signed=True),

@@ -12,7 +12,7 @@ from tests.hostile.amount import INPUTS
 from tests.pipeline.embedded_clickhouse import ROOT
 from tests.pipeline.gateway.stack import BEARER, Gateway
 
-OPERATIONS: Final = 10
+OPERATIONS: Final = 11
 BY_NIGHT: Final = INPUTS >= 100_000
 ROUNDS: Final = (
     [["--max-examples", "1000"]]
