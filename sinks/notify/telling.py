@@ -7,7 +7,7 @@ from schemas.indicator import percent
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.briefing import Briefing
 from sinks.notify.envelope import Line
-from sinks.notify.facts import clock, event_words, facts_of, missed, moment
+from sinks.notify.facts import clock, event_words, missed, moment
 from sinks.notify.words import (
     OWN_TOWN,
     TOWNS_CONCERNED,
@@ -22,8 +22,6 @@ from sinks.notify.words import (
     what_to_do,
     window_name,
 )
-
-__all__ = ["Telling", "counts", "facts_of", "headline", "number", "of_all", "several", "target_of", "told"]
 
 _MARKS: Final = {"firing": Words("告警", "FIRING"), "resolved": Words("恢复", "RESOLVED")}
 _UNITS: Final = ("s", "m", "h", "d")
