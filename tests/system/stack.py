@@ -86,6 +86,8 @@ class Stack:
         self.workers = [self._part(name, [*project, "worker", "--name", name]) for name in names]
         self.gateway = self._part("gateway", [*project, "gateway"])
         """Not started with the others."""
+        self.notifier = self._part("notifier", [*project, "notifier"])
+        """Nor is this."""
         self._migrate = [*project, "migrate"]
         self._consumer: KafkaConsumer | None = None
 
@@ -120,7 +122,7 @@ class Stack:
         """Ends all parts, whatever their state."""
         if self._consumer is not None:
             self._consumer.close()
-        for part in (self.gateway, *self.workers, self.clickhouse, self.kafka):
+        for part in (self.notifier, self.gateway, *self.workers, self.clickhouse, self.kafka):
             if part.running:
                 part.end(signal.SIGKILL)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.system.records import ORDER, SEAL, Record
-from tests.system.stack import Part, Stack, free_port, wait_for
+from tests.system.stack import Stack, free_port, wait_for
 
 START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 MINUTE = timedelta(minutes=1)
@@ -142,13 +142,7 @@ def test_a_drop_fires_and_resolves_at_its_minutes_once_though_worker_and_notifie
     config.write_text(f'[channel.duty]\ntype = "webhook"\nurl = "{webhook.url}"\n[channel.screen]\ntype = "console"\n')
     stack = Stack(tmp_path / "stack")
     stack.env["YANGGUANG_CONFIG"] = str(config)
-    notifier = Part(
-        "notifier",
-        [stack.workers[0]._command[0], "-m", "pipeline", "notifier"],
-        stack.logs / "notifier.log",
-        stack.env,
-        stack.home,
-    )
+    notifier = stack.notifier
     try:
         stack.start()
         notifier.start()

@@ -15,7 +15,7 @@ import pytest
 from schemas.indicator import SHANGHAI
 from schemas.towns import TOWNS
 from tests.system.records import Record
-from tests.system.stack import Part, Stack, free_port, wait_for
+from tests.system.stack import Stack, free_port, wait_for
 from tests.system.test_alerts import MINUTE, START, Webhook, order
 
 LAST: Final = 420
@@ -83,8 +83,7 @@ def test_every_transition_reaches_the_channel_that_takes_it_though_others_hang_a
     )
     stack = Stack(tmp_path / "stack")
     stack.env["YANGGUANG_CONFIG"] = str(config)
-    command = [stack.workers[0]._command[0], "-m", "pipeline", "notifier"]
-    notifier = Part("notifier", command, stack.logs / "notifier.log", stack.env, stack.home)
+    notifier = stack.notifier
     try:
         stack.start()
         notifier.start()
@@ -127,8 +126,7 @@ def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_dead_and_
     )
     stack = Stack(tmp_path / "stack")
     stack.env["YANGGUANG_CONFIG"] = str(config)
-    command = [stack.workers[0]._command[0], "-m", "pipeline", "notifier"]
-    notifier = Part("notifier", command, stack.logs / "notifier.log", stack.env, stack.home)
+    notifier = stack.notifier
     try:
         stack.start()
         notifier.start()

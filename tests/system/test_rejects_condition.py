@@ -12,7 +12,6 @@ import pytest
 
 from streams.kafka_address import KafkaAddress
 from streams.topics import Offsets
-from tests.system.parts import Part
 from tests.system.records import ORDER, SEAL, Record
 from tests.system.stack import Stack, wait_for
 
@@ -64,10 +63,7 @@ def test_a_storm_of_one_source_fires_for_it_alone_once_though_the_worker_is_kill
     config.write_text('[rejects]\nwindow = "1m"\nfor = "0m"\n')
     stack = Stack(tmp_path / "stack")  # in event time: sources are judged by the machine's minutes all the same
     stack.env["YANGGUANG_CONFIG"] = str(config)
-    command = stack.workers[0]._command[0]
-    notifier = Part(
-        "notifier", [command, "-m", "pipeline", "notifier"], stack.logs / "notifier.log", stack.env, stack.home
-    )
+    notifier = stack.notifier
 
     def transitions() -> list[dict[str, Any]]:
         return stack.rows(

@@ -61,7 +61,6 @@ class City(Stack):
             f'[channel.hanging]\ntype = "webhook"\nurl = "{hanging}"\n[channel.screen]\ntype = "console"\n'
         )
         self.env["YANGGUANG_CONFIG"] = str(config)
-        self.notifier = self._part("notifier", [self.workers[0]._command[0], "-m", "pipeline", "notifier"])
 
     def kill(self) -> None:
         """Worker and notifier die, and are there again."""

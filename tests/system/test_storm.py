@@ -13,7 +13,7 @@ from streams.notify import STORM as STORM_LEAST
 from tests.sinks.notify.real_alertmanager import NEEDED, alertmanager, firing
 from tests.sinks.notify.test_email import Mailbox, part, server
 from tests.system.records import BANQUET, RECORD, Record
-from tests.system.stack import Part, Stack, wait_for
+from tests.system.stack import Stack, wait_for
 from tests.system.test_alerts import MINUTE, START, Webhook
 
 STORM: Final = 10
@@ -70,8 +70,7 @@ def test_a_storm_is_one_digest_and_ten_calls_and_what_fires_is_told_to_alertmana
         )
         stack = Stack(tmp_path / "stack")
         stack.env["YANGGUANG_CONFIG"] = str(config)
-        command = [stack.workers[0]._command[0], "-m", "pipeline", "notifier"]
-        notifier = Part("notifier", command, stack.logs / "notifier.log", stack.env, stack.home)
+        notifier = stack.notifier
         try:
             stack.start()
             notifier.start()
