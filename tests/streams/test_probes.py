@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from streams.kafka_address import KafkaAddress
 from streams.outage import OutageWatch
 from streams.probes import ClickHouseProbe, KafkaProbe
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
-from tests.system.parts import free_port, wait_for
+from tests.system.parts import free_port, standing_still, wait_for
 from tests.system.test_alerts import Webhook
 
 GRACE = timedelta(seconds=1)
@@ -31,15 +30,6 @@ class Service:
 
     def __init__(self, name: str, pid: int, port: int, probe: Callable[[], KafkaProbe | ClickHouseProbe]) -> None:
         self.name, self.pid, self.port, self.probe = name, pid, port, probe
-
-    @contextmanager
-    def hanging(self) -> Iterator[None]:
-        """Stopped meanwhile: connections are taken, nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
 
     def connections(self) -> int:
         """How many of this process there are to it."""
@@ -102,7 +92,7 @@ def test_who_takes_connections_and_does_not_answer_is_told_and_its_end_too(servi
             every=0.1,
         )
         watching = asyncio.create_task(watch.run())
-        with service.hanging():
+        with standing_still(service.pid):
             with socket.create_connection(("127.0.0.1", service.port), timeout=5):
                 pass  # which a probe that only connects would take for an answer
             await told("firing")
@@ -133,7 +123,7 @@ def test_one_connection_serves_all_probes_and_what_hung_is_not_kept(service: Ser
         probe = service.probe()
         assert [await probe() for _ in range(5)] == [True] * 5
         assert service.connections() == 1
-        with service.hanging():
+        with standing_still(service.pid):
             with suppress(TimeoutError):
                 assert not await probe()
             await asyncio.to_thread(wait_for, lambda: not service.connections(), 5, "the connection is closed")

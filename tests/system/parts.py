@@ -5,7 +5,8 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,26 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
             raise TimeoutError(f"{what}: not within {seconds:.0f} s")
         time.sleep(0.1)
     return value
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether all its threads are stopped: state T, the first field after the name in parentheses; see proc(5)."""
+    states = [one.read_text().rpartition(")")[2].split()[0] for one in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return bool(states) and set(states) == {"T"}
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """Meanwhile the process stands still: its connections are taken by the kernel, and nothing is answered.
+
+    SIGSTOP is waited for: the signal is taken by one thread after the other, and until then one may still answer.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: _stands_still(pid), 10, f"process {pid} stands still")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Part:
@@ -71,10 +92,11 @@ class Part:
             self._process.wait()
             raise
 
-    def send_signal(self, number: int) -> None:
-        """Sends it a signal that does not end it, such as SIGSTOP and SIGCONT."""
+    @property
+    def pid(self) -> int:
+        """Of the last process."""
         assert self._process is not None, f"{self.name} was not started"
-        self._process.send_signal(number)
+        return self._process.pid
 
     def text(self) -> str:
         """Its log."""

@@ -14,6 +14,7 @@ import pytest
 
 from schemas.indicator import SHANGHAI
 from schemas.towns import TOWNS
+from tests.system.parts import standing_still
 from tests.system.records import Record
 from tests.system.stack import Stack, free_port, wait_for
 from tests.system.test_alerts import MINUTE, START, Webhook, order
@@ -137,8 +138,7 @@ def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_dead_and_
         wait_for(lambda: regular() == {"summary", "watchdog"}, 120, "summary and sign of life are sent")
         [day] = [one.body for one in webhook.received if one.body["kind"] == "summary"]
         assert f"【日报】{datetime.now(SHANGHAI):%Y-%m-%d}" in day["text"]
-        stack.kafka.end(signal.SIGKILL)
-        stack.clickhouse.send_signal(signal.SIGSTOP)
+        both = ["outage.clickhouse", "outage.kafka"]
 
         def outages(state: str) -> list[str]:
             if not notifier.running:
@@ -146,12 +146,12 @@ def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_dead_and_
             told = [one.body for one in webhook.received if one.body["kind"] == "outage"]
             return sorted(one["alert_id"] for one in told if one["state"] == state)
 
-        both = ["outage.clickhouse", "outage.kafka"]
-        wait_for(lambda: outages("firing") == both, 120, "what is dead and what hangs is told")
-        assert outages("resolved") == []
-        notifier.end(signal.SIGKILL)
-        notifier.start()
-        stack.clickhouse.send_signal(signal.SIGCONT)
+        stack.kafka.end(signal.SIGKILL)
+        with standing_still(stack.clickhouse.pid):
+            wait_for(lambda: outages("firing") == both, 120, "what is dead and what hangs is told")
+            assert outages("resolved") == []
+            notifier.end(signal.SIGKILL)
+            notifier.start()
         stack.kafka.start()
         stack.wait_kafka()
         wait_for(lambda: outages("resolved") == both, 60, "the end of both is told")

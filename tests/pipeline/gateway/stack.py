@@ -23,6 +23,7 @@ from pipeline.keys.key import Key, digest_of
 from pipeline.keys.topic import write_key
 from streams.kafka_address import KafkaAddress
 from tests.pipeline.embedded_clickhouse import ROOT
+from tests.system.parts import standing_still
 
 READY_S = 60.0
 KEY = "yg_testkey2_" + "0" * 64
@@ -65,12 +66,9 @@ class Broker:
     @contextmanager
     def silent(self) -> Iterator[None]:
         """The broker's process stands still: its port is open, but nothing answers."""
-        self.process.send_signal(signal.SIGSTOP)
-        try:
+        with standing_still(self.process.pid):
             yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
-            self.kafka.wait_ready(READY_S)
+        self.kafka.wait_ready(READY_S)
 
 
 def give_key(servers: str, producer: str = "tests", text: str = KEY, **fields: Any) -> str:

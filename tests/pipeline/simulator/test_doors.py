@@ -33,6 +33,7 @@ from pipeline.simulator import (
 from schemas.catalogue import STREAMS
 from streams.kafka_address import KafkaAddress
 from tests.pipeline.simulator.cities import ALL_FAULTS, START, small, verdict
+from tests.system.parts import standing_still
 
 SOME = list(simulate(small(faults=replace(ALL_FAULTS, invalid=0.3)), None, START + timedelta(hours=1)))
 PATIENCE_S = 60
@@ -262,13 +263,10 @@ def test_a_broker_that_does_not_answer_does_not_hold_up_a_stop(broker: Broker) -
     door = KafkaDoor(KafkaAddress(bootstrap), stop)
     door.send(SOME[:1])
     stop.asked = 0
-    process.send_signal(signal.SIGSTOP)
-    try:
+    with standing_still(process.pid):
         with pytest.raises(DoorStoppedError, match=bootstrap):
             door.send(SOME[:10])
         door.close()
-    finally:
-        process.send_signal(signal.SIGCONT)
     assert stop.asked == 2
 
 
