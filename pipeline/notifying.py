@@ -14,6 +14,7 @@ from pipeline.configuration_channels import (
     WeComSettings,
 )
 from pipeline.settings import Settings
+from sinks.clickhouse.alerts import Attempted, record_attempts
 from sinks.clickhouse.client import Store
 from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.envelope import Link
@@ -46,10 +47,19 @@ def _links(settings: Settings, base_url: str) -> Callable[[Mapping[str, Any], da
 
 def outage_watch_of(settings: Settings, configuration: Configuration) -> OutageWatch:
     """What notices that Kafka or ClickHouse is away, not started yet."""
+
+    async def record(attempted: Sequence[Attempted]) -> None:
+        store = await Store.open(settings.writer)
+        try:
+            await record_attempts(store, attempted)
+        finally:
+            await store.close()
+
     return OutageWatch(
         {"Kafka": KafkaProbe(settings.kafka_address), "ClickHouse": ClickHouseProbe(settings.writer)},
         lambda: channels(configuration.channel),
         settings.home / "notifier" / "outages.json",
+        record,
         _languages(configuration),
     )
 

@@ -146,7 +146,9 @@ def latest_certificate(record: Record) -> date | None:
 
 
 _CRITICAL_SQL: Final = ", ".join(f"'{one}'" for one in sorted(CRITICAL_FINDINGS))
-_BANQUET_FIELDS: Final = ("town_code", "status", "held_at", "diners", "venue", "cook_id", "guided_at")
+_BANQUET_FIELDS: Final = (
+    "town_code", "village_id", "status", "held_at", "diners", "venue", "cook_id", "guided_at",
+)  # fmt: skip
 
 EVENT_ENTRIES: Final = (
     EventEntry(

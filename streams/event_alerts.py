@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from schemas.event_alerts import EVENT_CODES, SCHOOL_CAMERA_DARK, EventEntry, EventRules
-from schemas.registry import Operator
+from schemas.registry import Operator, Village
 from sinks.clickhouse import alerts, event_records
 from sinks.clickhouse.client import Store, now
 from sinks.clickhouse.event_records import Known, Version
@@ -20,6 +20,11 @@ LANDING_SLACK: Final = timedelta(minutes=2)
 HOUR: Final = 3600
 CAMERA_CODE: Final = "camera_online"
 """The indicator whose slots and bindings are read."""
+_NAMED: Final[tuple[tuple[str, str, type[Operator | Village]], ...]] = (
+    ("operator_id", "operator_name", Operator),
+    ("village_id", "village_name", Village),
+)
+"""Facts that name somebody: the identity, the fact that says the name, and whose record has it."""
 
 
 def _days(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -153,12 +158,16 @@ class EventAlerter:
         return after, rows
 
     async def _name(self, transitions: Sequence[dict[str, Any]]) -> None:
-        """Facts as JSON, with the names of the operators that they tell of."""
+        """Facts as JSON, with the names of the operators and villages that they tell of."""
         for row in transitions:
             if row["indicator"] == "supplier_certificate_ending":
                 row["facts"] = {**row["facts"], "operator_id": row["subject"]}
-        mentioned = {row["facts"].get("operator_id") for row in transitions} - {None}
-        names = await event_records.operator_names(self._store, mentioned)
         for row in transitions:
-            facts = {name: value for name, value in row["facts"].items() if name != "name"}
-            row["facts"] = facts_text({**facts, "operator_name": names.get(facts.get("operator_id", ""))})
+            row["facts"] = {name: value for name, value in row["facts"].items() if name != "name"}
+        for identity, name, model in _NAMED:
+            mentioned = {row["facts"].get(identity) for row in transitions} - {None}
+            known = await event_records.names(self._store, model, mentioned)
+            for row in transitions:
+                row["facts"][name] = known.get(row["facts"].get(identity))
+        for row in transitions:
+            row["facts"] = facts_text(row["facts"])

@@ -80,6 +80,8 @@ class Delivery(NamedTuple):
     attempts: int
     """Attempts that are recorded already."""
     pending: _Pending
+    unanswered_since: datetime | None = None
+    """When others were told of it, where it is escalated."""
 
 
 class Notifier:
@@ -119,11 +121,18 @@ class Notifier:
             return False
         return silenced(silences, transition, at) is None
 
-    async def tell(self, identity: str, told: Transition | Message, channels: Collection[str]) -> int:
-        """Sends something once to each of these channels: an escalation, a summary; returns to how many it goes now."""
+    async def tell(self, message: Message, channels: Collection[str]) -> None:
+        """Sends what the clock asks for, such as a summary, once to each of these channels."""
         pending = _Pending(None)
-        wanted = await self._deliveries(identity, told, channels, pending)
-        self._enqueue(wanted, pending)
+        self._enqueue(await self._deliveries(message.id, message, channels, pending), pending)
+
+    async def escalate(self, transition: Transition, told_at: datetime, channels: Collection[str]) -> int:
+        """Sends what nobody has acknowledged once to each of these channels; returns to how many it goes now.
+
+        :param told_at: when others were told."""
+        pending = _Pending(None)
+        wanted = await self._deliveries(str(transition["transition_id"]), transition, channels, pending)
+        self._enqueue([one._replace(unanswered_since=told_at) for one in wanted], pending)
         return len(wanted)
 
     async def _deliveries(
@@ -178,6 +187,7 @@ class Notifier:
             language=self.language(delivery.channel),
             base_url=self._plan.base_url,
             links=self._plan.links(transition, now()) if transition["to_state"] == "firing" else (),
+            unanswered_since=delivery.unanswered_since,
         )
 
     async def _deliver(self, channel: Channel, together: Sequence[Delivery]) -> None:

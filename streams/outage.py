@@ -9,38 +9,34 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import orjson
-
-from sinks.clickhouse.client import now
+from sinks.clickhouse.alerts import Attempted
+from sinks.clickhouse.client import brief, now
 from sinks.notify.alertmanager import AlertmanagerChannel
-from sinks.notify.channel import Channel
+from sinks.notify.channel import Channel, Outcome
 from sinks.notify.message import outage
 from sinks.notify.words import Language
 from streams.delivery import deliver
+from streams.outage_memory import OutageMemory, Watched
 
 log: Final = logging.getLogger(__name__)
 
 GRACE: Final = timedelta(seconds=60)
 """A restart of a part is no outage."""
 PROBE_SECONDS: Final = 5.0
+RECORD_SECONDS: Final = 60.0
+"""After so long what could not be recorded is tried again."""
 TIMEOUT_SECONDS: Final = 5.0
 """A probe that has no end of its own by then is a no."""
 
 Probe = Callable[[], Awaitable[bool]]
 """Whether something answers; what it raises counts as no."""
-
-
-class Watched(NamedTuple):
-    """What is known of one thing: since when it has been away, and whether people were told so."""
-
-    since: datetime | None = None
-    told: bool = False
+RecordAttempts = Callable[[Sequence[Attempted]], Awaitable[None]]
+"""Returns when these are in ClickHouse, which it waits for."""
 
 
 class Telling(NamedTuple):
@@ -56,12 +52,12 @@ def watched(
 ) -> tuple[Watched, Telling | None]:
     """What is known after one probe, and what there is to say. Pure."""
     if there:
-        told = Telling(what, before.since, at) if before.told and before.since is not None else None
-        return Watched(), told
+        known = before.told or before.begun
+        return Watched(), Telling(what, before.since, at) if known and before.since is not None else None
     since = before.since or at
     if not before.told and at - since >= grace:
         return Watched(since, told=True), Telling(what, since, None)
-    return Watched(since, before.told), None
+    return before._replace(since=since), None
 
 
 class OutageWatch:
@@ -70,6 +66,7 @@ class OutageWatch:
     :param probes: by the name that people read.
     :param make_channels: channels of its own, as they belong to the loop that uses them.
     :param memory: the file that remembers.
+    :param record: writes down each attempt to tell.
     :param languages: of the channels by name; Chinese where none is named.
     :param grace: for how long something has to be away before it is told.
     :param every: seconds between two probes."""
@@ -79,6 +76,7 @@ class OutageWatch:
         probes: Mapping[str, Probe],
         make_channels: Callable[[], Sequence[Channel]],
         memory: Path,
+        record: RecordAttempts,
         languages: Mapping[str, Language] = MappingProxyType({}),
         *,
         grace: timedelta = GRACE,
@@ -86,11 +84,13 @@ class OutageWatch:
     ) -> None:
         self._probes = probes
         self._make_channels = make_channels
-        self._memory = memory
+        self._memory = OutageMemory(memory)
+        self._known = dict(self._memory.known)
+        self._record = record
+        self._attempted = asyncio.Event()
         self._languages = languages
         self._grace = grace
         self._every = every
-        self._known = _read(memory)
         self._turns: dict[str, asyncio.Lock] = {}
         """A channel gets one thing after the other, so that an end never comes before its begin."""
 
@@ -103,13 +103,15 @@ class OutageWatch:
         channels = self._make_channels()
         self._turns = {one.name: asyncio.Lock() for one in channels}
         tasks = {asyncio.create_task(self._resend(one)) for one in channels if isinstance(one, AlertmanagerChannel)}
+        tasks.add(asyncio.create_task(self._record_all()))
+        known = self._known
         while True:
             answers = await asyncio.gather(*(_answers(probe) for probe in self._probes.values()))
             for what, there in zip(self._probes, answers, strict=True):
-                before = self._known.get(what, Watched())
-                self._known[what], telling = watched(before, there=there, what=what, at=now(), grace=self._grace)
-                if self._known[what].since != before.since and telling is None:
-                    _write(self._memory, self._known)
+                before = known.get(what, Watched())
+                known[what], telling = watched(before, there=there, what=what, at=now(), grace=self._grace)
+                if telling is None and known[what] != before:
+                    self._memory.knows(what, known[what])
                 if telling is not None:
                     log.warning("%s %s", what, "does not answer" if telling.over is None else "answers again")
                     task = asyncio.create_task(self._tell_all(channels, telling))
@@ -119,12 +121,39 @@ class OutageWatch:
 
     async def _tell_all(self, channels: Sequence[Channel], telling: Telling) -> None:
         """Told is only what all channels have settled: a process that dies before tells again, under the same id."""
+        what, since, over = telling
+        if over is None:
+            self._memory.knows(what, Watched(since, begun=True))
         await asyncio.gather(*(self._tell(one, telling) for one in channels))
-        _write(self._memory, self._known)
+        if over is None:
+            self._memory.knows(what, Watched(since, told=True))
+        elif self._memory.known[what].since == since:
+            self._memory.knows(what, Watched())
 
     async def _tell(self, channel: Channel, telling: Telling) -> None:
+        message = outage(*telling, language=self._languages.get(channel.name, "zh"))
+
+        async def attempted(outcome: Outcome) -> None:
+            self._memory.attempted(Attempted(message.id, channel.name, outcome.word, outcome.detail, now()))
+            self._attempted.set()
+
         async with self._turns[channel.name]:
-            await deliver(channel, outage(*telling, language=self._languages.get(channel.name, "zh")))
+            await deliver(channel, message, attempted)
+
+    async def _record_all(self) -> None:
+        """Writes down what was attempted, for ever; what is not there yet at a crash is so after the restart."""
+        while True:
+            self._attempted.clear()
+            if waiting := list(self._memory.unrecorded):
+                try:
+                    await self._record(waiting)
+                except Exception as error:  # whatever it is, people are told all the same
+                    log.warning("attempts to tell of an outage cannot be recorded (%s)", brief(error))
+                    await asyncio.sleep(RECORD_SECONDS)
+                    continue
+                self._memory.recorded(waiting)
+            else:
+                await self._attempted.wait()
 
     async def _resend(self, channel: AlertmanagerChannel) -> None:
         """What is still away, for ever: Alertmanager takes it as over when it is not told again."""
@@ -145,21 +174,3 @@ async def _answers(probe: Probe) -> bool:
     except Exception as error:  # whatever it is, it does not answer
         log.debug("%s: %s", type(error).__name__, error)
         return False
-
-
-def _read(memory: Path) -> dict[str, Watched]:
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {
-            what: Watched(datetime.fromisoformat(one["since"]).astimezone(UTC), bool(one["told"]))
-            for what, one in orjson.loads(memory.read_bytes()).items()
-        }
-    return {}
-
-
-def _write(memory: Path, known: Mapping[str, Watched]) -> None:
-    away = {what: {"since": one.since.isoformat(), "told": one.told} for what, one in known.items() if one.since}
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_bytes(orjson.dumps(away))
-    except OSError as error:
-        log.warning("%s cannot be written (%s): after a restart an outage may be told twice", memory, error.strerror)

@@ -94,21 +94,19 @@ class Rounds:
             make = await self._summary(at)
             for channel in self._rules.summary_channels:
                 message = make(self._notifier.language(channel))
-                await self._notifier.tell(message.id, message, [channel])
+                await self._notifier.tell(message, [channel])
         if self._rules.watchdog_every is not None and await duty.judged_lately(self._store, at - LATELY):
             for channel in self._rules.watchdog_channels:
                 due = watchdog_minute(at, self._rules.watchdog_every)
-                message = watchdog(due, language=self._notifier.language(channel))
-                await self._notifier.tell(message.id, message, [channel])
+                await self._notifier.tell(watchdog(due, language=self._notifier.language(channel)), [channel])
 
     async def _escalate(self, at: datetime) -> None:
         if not any(route.escalate_after for route in self._rules.routes):
             return
         for one in await duty.unacknowledged(self._store):
             due = escalations(self._rules.routes, one.transition, severity(one.transition), one.told_at, False, at)
-            if told := await self._notifier.tell(
-                str(one.transition["transition_id"]), one.transition, [assignment.channel for assignment in due]
-            ):
+            named = [assignment.channel for assignment in due]
+            if told := await self._notifier.escalate(one.transition, one.told_at, named):
                 log.info("%s is escalated to %d channels", one.transition["alert_id"], told)
 
     async def _resend(self, at: datetime) -> None:

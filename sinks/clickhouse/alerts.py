@@ -1,5 +1,6 @@
 """What the alert and notify stages read from and write to ClickHouse."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -206,10 +207,14 @@ async def last_transitions(store: Store) -> list[dict[str, Any]]:
         f"SELECT {', '.join(f'`{one}`' for one in LOG_COLUMNS)} FROM {DATABASE}.alert_log FINAL\n"
         f"WHERE transition_id != '' AND recorded_at = (SELECT max(recorded_at) FROM {DATABASE}.alert_log)"
     )
-    found = [dict(zip(LOG_COLUMNS, row, strict=True)) for row in rows]
-    for one in found:  # ClickHouse gives named tuples as objects, and the topic has them as lists
-        one["worst"] = [list(place.values()) for place in one["worst"]]
-    return found
+    return [transition_of(row) for row in rows]
+
+
+def transition_of(row: Sequence[Any]) -> dict[str, Any]:
+    """A row of `alert_log`, read in LOG_COLUMNS, as it is on the topic."""
+    found = dict(zip(LOG_COLUMNS, row, strict=True))
+    # ClickHouse gives named tuples as objects, and the topic has them as lists
+    return {**found, "worst": [list(place.values()) for place in found["worst"]]}
 
 
 async def record(store: Store, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -242,10 +247,32 @@ async def attempts(store: Store, transition: str) -> dict[str, Attempts]:
     return {str(channel): Attempts(int(count), bool(settled)) for channel, count, settled in rows}
 
 
+_DELIVERY: Final = "transition_id", "channel", "attempt", "outcome", "detail", "at"
+
+
 async def record_delivery(store: Store, transition: str, channel: str, attempt: int, outcome: str, detail: str) -> None:
     """Records one attempt to deliver."""
-    await store.insert_rows(
-        f"{DATABASE}.raw_alert_deliveries",
-        ["transition_id", "channel", "attempt", "outcome", "detail", "at"],
-        [[transition, channel, attempt, outcome, detail, now()]],
-    )
+    row = transition, channel, attempt, outcome, detail, now()
+    await store.insert_rows(f"{DATABASE}.raw_alert_deliveries", _DELIVERY, [row])
+
+
+class Attempted(NamedTuple):
+    """An attempt to deliver a message that is recorded later, as ClickHouse may be away."""
+
+    message: str
+    channel: str
+    outcome: str
+    detail: str
+    at: datetime
+
+
+async def record_attempts(store: Store, attempted: Sequence[Attempted]) -> None:
+    """Records attempts in their order, numbered from what is recorded of their messages already."""
+    made: Counter[tuple[str, str]] = Counter()
+    for message in {one.message for one in attempted}:
+        made.update({(message, channel): one.made for channel, one in (await attempts(store, message)).items()})
+    rows = []
+    for message, channel, outcome, detail, at in attempted:
+        made[message, channel] += 1
+        rows.append((message, channel, made[message, channel], outcome, detail, at))
+    await store.insert_rows(f"{DATABASE}.raw_alert_deliveries", _DELIVERY, rows)

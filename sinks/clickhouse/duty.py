@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sinks.clickhouse.alerts import LOG_COLUMNS
+from sinks.clickhouse.alerts import LOG_COLUMNS, transition_of
 from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.raw import DATABASE
 
@@ -33,7 +33,7 @@ async def unacknowledged(store: Store) -> list[Unanswered]:
         f"    AND (log.scope NOT IN ('town', 'platform') OR (log.indicator, log.window, log.subject) NOT IN (\n"
         f"        SELECT indicator, window, subject FROM {DATABASE}.alerts WHERE scope = 'city' AND state = 'firing'))"
     )
-    return [Unanswered(_transition(row), utc(row[-1])) for row in rows]
+    return [Unanswered(transition_of(row[:-1]), utc(row[-1])) for row in rows]
 
 
 async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[st
         f"WHERE log.to_state = 'firing' AND hasAny(told.channels, {{channels:Array(String)}})",
         {"channels": list(channels)},
     )
-    return [_transition(row) for row in rows]
+    return [transition_of(row) for row in rows]
 
 
 async def judged_lately(store: Store, since: datetime) -> bool:
@@ -88,7 +88,3 @@ async def _named(store: Store, columns: Sequence[str], view: str, where: str, si
     parameters = {} if since is None else {"since": since}
     rows = await store.rows(f"SELECT {names} FROM {DATABASE}.{view} WHERE {where}", parameters)
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _transition(row: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(LOG_COLUMNS, row[: len(LOG_COLUMNS)], strict=True))

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from schemas.event import EventData
 from schemas.event_alerts import EventEntry
 from schemas.fields import microseconds
-from schemas.registry import Operator
+from schemas.registry import Operator, Village
 from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
 from sinks.clickhouse.sql import in_list
@@ -92,15 +92,15 @@ def _value(name: str, value: Any) -> Any:
     return utc(value) if isinstance(value, datetime) else value
 
 
-async def operator_names(store: Store, operators: Collection[str]) -> dict[str, str]:
-    """Names of operators by their current records; a cook's own is stored masked."""
-    if not operators:
+async def names(store: Store, model: type[Operator | Village], entities: Collection[str]) -> dict[str, str]:
+    """Names of operators or villages by their current records; a cook's own is stored masked."""
+    if not entities:
         return {}
     rows = await store.rows(
-        f"SELECT operator_id, argMax(name, {KEY}) FROM {raw_table(Operator)}\n"
-        f"WHERE operator_id IN {in_list(operators)} AND {superseded_filter(Operator)} GROUP BY operator_id"
+        f"SELECT {model.entity}, argMax(name, {KEY}) FROM {raw_table(model)}\n"
+        f"WHERE {model.entity} IN {in_list(entities)} AND {superseded_filter(model)} GROUP BY {model.entity}"
     )
-    return {str(operator): str(name) for operator, name in rows}
+    return {str(entity): str(name) for entity, name in rows}
 
 
 async def school_cameras(store: Store, indicator: str, also: Collection[str]) -> list[SchoolCamera]:

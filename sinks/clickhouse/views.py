@@ -255,15 +255,15 @@ def _alerts() -> dict[str, str]:
         "alert_deliveries": create_view(
             "alert_deliveries",
             [
-                TableColumn("transition_id", "String", "Transition that was delivered"),
+                TableColumn("transition_id", "String", "Transition that was delivered, or another message by its id"),
                 TableColumn("channel", "LowCardinality(String)", "Name of the channel"),
                 TableColumn("attempt", "UInt32", "Number of the attempt, from 1"),
-                TableColumn("outcome", "LowCardinality(String)", "delivered, refused or failed"),
+                TableColumn("outcome", "LowCardinality(String)", "delivered, handed_over, refused or failed"),
                 TableColumn("detail", "String", "What the channel answered"),
                 TableColumn("at", MOMENT, "When the attempt ended"),
             ],
             f"SELECT transition_id, channel, attempt, outcome, detail, toTimeZone(log.at, 'Asia/Shanghai') AS at\n"
             f"FROM (SELECT * FROM {DATABASE}.raw_alert_deliveries FINAL) AS log",
-            "Every attempt to deliver a transition",
+            "Every attempt to deliver a transition or another message",
         ),
     }

@@ -8,7 +8,7 @@ import orjson
 
 from schemas.indicator import SHANGHAI
 from sinks.notify.envelope import Line
-from sinks.notify.words import FACTS, REVIEWS, Language, Words, finding_name, place_name, rate_name
+from sinks.notify.words import FACTS, REVIEWS, VENUES, Language, Words, finding_name, place_name, rate_name
 
 _CERTIFICATES: Final = ("training_valid_until", "health_valid_until")
 _MISSED: Final = {
@@ -100,6 +100,8 @@ def _has_ended(valid_until: Any, transition: Mapping[str, Any]) -> bool:
 def _said(name: str, value: Any, language: Language) -> str:
     if name == "finding":
         return finding_name(str(value), language)
+    if name == "venue" and value in VENUES:
+        return VENUES[value].said(language)
     text = str(value)
     try:
         if len(text) == len("2026-11-25"):

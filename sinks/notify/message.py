@@ -50,27 +50,26 @@ def compose(
     language: Language = "zh",
     base_url: str = "",
     links: Sequence[Link] = (),
+    unanswered_since: datetime | None = None,
 ) -> Message:
     """The message of one transition as it is on the topic.
 
     :param briefing: what is known beyond it.
     :param language: of what people read; the text of `body` is Chinese always.
     :param base_url: of the dashboard, without a slash at its end; no link where it is empty.
-    :param links: what a person can do by opening it, such as acknowledge."""
-    # as the stage has them, or as ClickHouse gives named tuples, when they are told of again
-    worst = [[one[name] for name in _WORST] if isinstance(one, Mapping) else one for one in transition["worst"]]
-    transition = {**transition, "worst": worst}
-    telling = told(transition, briefing, language)
+    :param links: what a person can do by opening it, such as acknowledge.
+    :param unanswered_since: when others were told first, where it is escalated because nobody has acknowledged."""
+    telling = told(transition, briefing, language, unanswered_since)
     if transition["to_state"] == "firing" and not links:  # nothing to open: commands want the alert's own name
         named = Line(Words("告警编号", "alert").said(language), str(transition["alert_id"]))
         telling = telling._replace(lines=(*telling.lines, named))
-    chinese = told(transition, briefing, "zh").paragraph("zh")
+    chinese = told(transition, briefing, "zh", unanswered_since).paragraph("zh")
     page = (Link(Words("详情", "dashboard").said(language), _page(base_url, language)),) if base_url else ()
     weight = severity(transition)
     body = {name: value for name, value in transition.items() if name not in ("held", "step")}
     for name in _MOMENTS:
         body[name] = moment(transition[name]).isoformat()
-    body["worst"] = [dict(zip(_WORST, one, strict=True)) for one in worst]
+    body["worst"] = [dict(zip(_WORST, one, strict=True)) for one in transition["worst"]]
     body["severity"] = weight
     body["worst_operators"] = [one._asdict() for one in briefing.operators]
     body["text"] = f"{chinese}详情：{_page(base_url, 'zh')}" if base_url else chinese
@@ -95,16 +94,19 @@ def _page(base_url: str, language: Language) -> str:
 
 
 def digest(messages: Sequence[Message], *, language: Language = "zh") -> Message:
-    """Many messages as one: how many of what and where, the worst first. The same messages make the same id."""
+    """Many messages as one: how many of what and where, the worst first. The same messages make the same id.
+
+    An alert is told of once, as the last of its messages leaves it: who reads that it fires can rely on it."""
     ids = sorted(one.id for one in messages)
-    graver = sorted(messages, key=lambda one: (one.state != "firing", -_GRAVITY[one.severity]))
-    firing = sum(one.state == "firing" for one in messages)
-    resolved = sum(one.state == "resolved" for one in messages)
+    standing = _last_of_each(messages)
+    graver = sorted(standing, key=lambda one: (one.state != "firing", -_GRAVITY[one.severity]))
+    firing = sum(one.state == "firing" for one in standing)
+    resolved = sum(one.state == "resolved" for one in standing)
     if language == "zh":
-        title = f"【汇总】{len(messages)}条消息：告警{firing}，恢复{resolved}"
+        title = f"【汇总】{len(standing)}项：告警中{firing}，已恢复{resolved}"
     else:
-        title = f"[DIGEST] {len(messages)} messages: {firing} firing, {resolved} resolved"
-    named = [one for one in messages if one.kind == "alert"]
+        title = f"[DIGEST] {len(standing)} matters: {firing} firing, {resolved} resolved"
+    named = [one for one in standing if one.kind == "alert"]
     kinds = Counter(rate_name(str(one.body["indicator"]), language) for one in named)
     places = Counter(
         place_name(str(one.body["scope"]), str(one.body["scope_id"]), language)
@@ -117,8 +119,8 @@ def digest(messages: Sequence[Message], *, language: Language = "zh") -> Message
         if counted
     ]
     lines += [Line(str(place), one.title) for place, one in enumerate(graver[:_DIGEST_LINES], 1)]
-    if len(messages) > _DIGEST_LINES:
-        rest = len(messages) - _DIGEST_LINES
+    if len(standing) > _DIGEST_LINES:
+        rest = len(standing) - _DIGEST_LINES
         said = Words(f"其余{rest}条见 yangguang alerts list", f"{rest} more in `yangguang alerts list`")
         lines.append(Line("…", said.said(language)))
     known = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:32]
@@ -137,6 +139,15 @@ def digest(messages: Sequence[Message], *, language: Language = "zh") -> Message
         links=links,
         body={"id": f"digest-{known}", "kind": "digest", "ids": ids, "text": told_as},
     )
+
+
+def _last_of_each(messages: Sequence[Message]) -> list[Message]:
+    """Of each alert the last message, by the minute that it tells of and then by its place; of the rest all."""
+    last: dict[str, tuple[str, int]] = {}
+    for place, one in enumerate(messages):
+        about = str(one.body.get("alert_id") or one.id)
+        last[about] = max(last.get(about, ("", -1)), (str(one.body.get("as_of", "")), place))
+    return [messages[place] for _, place in sorted(last.values(), key=lambda found: found[1])]
 
 
 def _is_page(link: Link) -> bool:

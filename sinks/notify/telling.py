@@ -1,6 +1,7 @@
 """What a message says of one transition: a title and labelled facts, in Chinese or English, for a phone at night."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from schemas.indicator import percent
@@ -85,10 +86,18 @@ def several(texts: Sequence[str], language: Language) -> str:
     return ("；" if language == "zh" else "; ").join(texts)
 
 
-def told(transition: Mapping[str, Any], briefing: Briefing, language: Language) -> Telling:
-    """The words of a transition of any kind."""
+def told(
+    transition: Mapping[str, Any], briefing: Briefing, language: Language, unanswered_since: datetime | None = None
+) -> Telling:
+    """The words of a transition of any kind.
+
+    :param unanswered_since: when others were told and did not answer, where this is said because of that."""
     title, lines = _head(transition, language)
     mark = _MARKS.get(str(transition["to_state"]), Words("变化", "CHANGED")).said(language)
+    if unanswered_since is not None:
+        mark = Words("升级", "ESCALATED").said(language)
+        why = Words("已通知他人，无人确认", "others were told, nobody acknowledged").said(language)
+        lines.append(_line(Words("升级原因", "escalated"), f"{clock(unanswered_since)} {why}", language))
     if transition["to_state"] == "resolved" and transition["kind"] != "rate":
         if said := missed(transition):
             mark = Words("结束", "OVER").said(language)

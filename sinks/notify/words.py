@@ -118,6 +118,8 @@ FACTS: Final = (
     ("finding", Words("问题", "finding")),
     ("found_at", Words("发现时间", "found at")),
     ("held_at", Words("开席时间", "meal at")),
+    ("village_name", Words("村社", "village")),
+    ("venue", Words("地点", "venue")),
     ("diners", Words("就餐人数", "diners")),
     ("camera_id", Words("摄像头", "camera")),
     ("dark_since", Words("黑屏起于", "dark since")),
@@ -128,6 +130,13 @@ FACTS: Final = (
     ("due_at", Words("整改期限", "due at")),
 )
 """What messages say of an event alert's facts, in this order. Nothing else is said: a person's name or number never."""
+
+VENUES: Final = {
+    "home": Words("农户家中", "a home"),
+    "banquet_centre": Words("家宴中心", "banquet centre"),
+    "temporary": Words("临时场所", "a temporary place"),
+}
+"""Where a banquet is held."""
 
 REVIEWS: Final = {
     "closed": Words("已整改", "put right"),

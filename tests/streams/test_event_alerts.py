@@ -34,7 +34,14 @@ def place(server: Server) -> Place:
     cook = {**operator, "operator_id": "cook", "kind": "banquet_cook", "health_valid_until": date(2027, 1, 1)}
     place.insert("raw_operators", **event("o4", -50), **cook, training_valid_until=date(2026, 11, 1))
     place.insert("raw_operators", **event("o5", 20), **cook, training_valid_until=date(2027, 11, 1))
-    banquet = {"venue": "home", "status": "filed", "declared_at": T0 - timedelta(days=9), "cook_id": "cook"}
+    place.insert("raw_villages", **event("v1", -60), village_id="v", name="钟瑛村")
+    banquet = {
+        "venue": "home",
+        "village_id": "v",
+        "status": "filed",
+        "declared_at": T0 - timedelta(days=9),
+        "cook_id": "cook",
+    }
     meal = {**banquet, "held_at": T0 + timedelta(hours=24, minutes=10)}
     place.insert("raw_banquets", **event("b1", -5), **meal, banquet_id="great", diners=400)
     place.insert("raw_banquets", **event("b2", 25), **{**meal, "status": "guided"}, banquet_id="great", diners=400,
@@ -100,6 +107,7 @@ def test_each_alert_fires_and_ends_at_its_minute_however_the_minutes_are_cut(pla
     }
     facts = next(one["facts"] for one in whole if one["indicator"] == "finding_critical")
     assert '"operator_name": "某单位"' in facts
+    assert all('"village_name": "钟瑛村"' in one["facts"] for one in whole if one["indicator"].startswith("banquet"))
     assert '"camera_id": "cam"' in facts
 
 

@@ -10,11 +10,13 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinks.clickhouse.alerts import Attempted
 from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.channel import Channel
 from sinks.notify.email import EmailChannel, Server
 from sinks.notify.webhook import WebhookChannel
-from streams.outage import GRACE, OutageWatch, Telling, Watched, watched
+from streams.outage import GRACE, OutageWatch, RecordAttempts, Telling, watched
+from streams.outage_memory import Watched
 from tests.sinks.notify.real_alertmanager import NEEDED, alertmanager, firing
 from tests.sinks.notify.test_email import Mailbox, part, server
 from tests.system.parts import wait_for
@@ -55,6 +57,15 @@ def test_begin_and_end_take_turns_and_only_long_absences_are_told(runs: list[tup
     assert sum(one.over is None for one in found) == absences
 
 
+@given(st.booleans(), st.integers(0, 30))
+def test_what_a_process_that_died_was_about_to_tell_is_told_again_or_its_end_is(there: bool, steps: int) -> None:
+    known = Watched(AT, begun=True)
+    at = AT + GRACE + steps * STEP
+    after, telling = watched(known, there=there, what="Kafka", at=at)
+    assert telling == Telling("Kafka", AT, at if there else None)
+    assert after == (Watched() if there else Watched(AT, told=True))
+
+
 class Service:
     """What is probed, and whether it is there."""
 
@@ -64,14 +75,28 @@ class Service:
         return self.there
 
 
+async def recorded_nowhere(_attempted: Sequence[Attempted]) -> None:
+    """Whoever asks for nothing that is recorded."""
+
+
 def watching(
-    service: Service, make: Callable[[], Sequence[Channel]], home: Path, act: Callable[[], Awaitable[None]]
+    service: Service,
+    make: Callable[[], Sequence[Channel]],
+    home: Path,
+    act: Callable[[], Awaitable[None]],
+    record: RecordAttempts = recorded_nowhere,
 ) -> None:
     """Watches while `act` runs."""
 
     async def run() -> None:
         watch = OutageWatch(
-            {"Kafka": service.probe}, make, home / "outages.json", {"english": "en"}, grace=timedelta(0), every=0.05
+            {"Kafka": service.probe},
+            make,
+            home / "outages.json",
+            record,
+            {"english": "en"},
+            grace=timedelta(0),
+            every=0.05,
         )
         task = asyncio.create_task(watch.run())
         await act()
@@ -107,6 +132,59 @@ def test_a_channel_that_fails_gets_the_begin_before_the_end_and_each_is_told_in_
     begin, end = (part(one, "text/plain").get_content() for one in mailbox.mails)
     assert "Kafka is away" in begin
     assert "Kafka is back" in end
+
+
+def test_a_channel_that_was_not_reached_before_a_crash_is_told_after_it_and_the_others_of_the_end(
+    tmp_path: Path,
+) -> None:
+    service = Service()
+    with closing(Webhook(failures=0)) as well, closing(Webhook(failures=10_000)) as away:
+
+        def make() -> list[Channel]:
+            return [WebhookChannel("well", well.url), WebhookChannel("away", away.url)]
+
+        async def goes_away() -> None:
+            service.there = False
+            await seen(lambda: well.received and away.asked, "one is told and the other fails")
+
+        async def comes_back() -> None:
+            service.there = True
+            await seen(lambda: len(well.received) == 2, "the end is told to who knows of the begin")
+
+        watching(service, make, tmp_path, goes_away)
+        watching(service, make, tmp_path, comes_back)
+    assert [one.body["state"] for one in well.received] == ["firing", "resolved"]
+
+
+def test_attempts_are_recorded_when_there_is_where_to_also_after_a_restart(tmp_path: Path) -> None:
+    service = Service()
+    found: list[Attempted] = []
+
+    async def hangs(_attempted: Sequence[Attempted]) -> None:
+        await asyncio.Event().wait()
+
+    async def records(attempted: Sequence[Attempted]) -> None:
+        found.extend(attempted)
+
+    with closing(Webhook(failures=1)) as webhook:
+
+        def make() -> list[Channel]:
+            return [WebhookChannel("duty", webhook.url)]
+
+        async def goes_away() -> None:
+            service.there = False
+            await seen(lambda: webhook.received, "it is told at the second attempt")
+
+        async def comes_back() -> None:
+            service.there = True
+            await seen(lambda: len(found) == 3, "all attempts are recorded")
+
+        watching(service, make, tmp_path, goes_away, hangs)
+        watching(service, make, tmp_path, comes_back, records)
+    assert [(one.channel, one.outcome) for one in found] == [("duty", "failed"), *[("duty", "delivered")] * 2]
+    begin, same, over = (one.message for one in found)
+    assert begin == same == webhook.received[0].body["id"]
+    assert over == webhook.received[1].body["id"]
 
 
 @NEEDED

@@ -19,6 +19,7 @@ from streams.kafka_address import KafkaAddress
 from streams.outage import OutageWatch
 from streams.probes import ClickHouseProbe, KafkaProbe
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
+from tests.streams.test_outage import recorded_nowhere
 from tests.system.parts import free_port, standing_still, wait_for
 from tests.system.test_alerts import Webhook
 
@@ -88,6 +89,7 @@ def test_who_takes_connections_and_does_not_answer_is_told_and_its_end_too(servi
             {service.name: probe},
             lambda: [WebhookChannel("duty", webhook.url)],
             tmp_path / "outages.json",
+            recorded_nowhere,
             grace=GRACE,
             every=0.1,
         )

@@ -156,6 +156,13 @@ def test_staff_get_summary_and_sign_of_life_and_are_told_that_kafka_is_dead_and_
         stack.wait_kafka()
         wait_for(lambda: outages("resolved") == both, 60, "the end of both is told")
         assert outages("firing") == both, "no outage is told twice"
+        told = {one.body["id"] for one in webhook.received if one.body["kind"] == "outage"}
+
+        def recorded() -> set[str]:
+            rows = stack.rows("SELECT transition_id FROM alert_deliveries WHERE outcome = 'delivered'")
+            return {row["transition_id"] for row in rows}
+
+        wait_for(lambda: told <= recorded(), 60, f"{told} are recorded, though ClickHouse was away")
     finally:
         if notifier.running:
             notifier.end(signal.SIGKILL)

@@ -78,6 +78,7 @@ def test_the_silenced_is_not_sent_and_what_nobody_acknowledges_is_escalated(tmp_
             wait_for(lambda: stack.rows(shown) == [{"alert_id": alert_of(ACKNOWLEDGED)}], 60, "it is acknowledged")
             wait_for(lambda: boss.received, 120, "the boss is told")
             assert {one.body["alert_id"] for one in boss.received} == {alert_of(IGNORED)}
+            assert "【升级】" in boss.received[0].body["text"]
             firing = stack.rows("SELECT alert_id FROM alerts WHERE state = 'firing' ORDER BY alert_id")
             assert {row["alert_id"] for row in firing} == {alert_of(one) for one in (SILENCED, ACKNOWLEDGED, IGNORED)}
             sent = stack.rows(

@@ -149,11 +149,11 @@ def test_a_finding_names_the_business_and_what_was_found() -> None:
     assert "现场核查" in message.text
 
 
-def test_a_banquet_says_when_it_is_and_for_how_many() -> None:
-    facts = {"held_at": "2026-11-23T10:00:00+00:00", "diners": 260}
+def test_a_banquet_says_where_and_when_it_is_and_for_how_many() -> None:
+    facts = {"held_at": "2026-11-23T10:00:00+00:00", "diners": 260, "village_name": "钟瑛村", "venue": "home"}
     text = compose(event("banquet_unguided", facts)).text
-    assert "开席时间：2026-11-23 18:00" in text
-    assert "就餐人数：260" in text
+    for said in ("开席时间：2026-11-23 18:00", "就餐人数：260", "村社：钟瑛村", "地点：农户家中"):
+        assert said in text
 
 
 def test_a_dark_camera_says_which_and_since_when() -> None:
@@ -259,14 +259,16 @@ def test_severity(one: dict[str, Any], expected: str) -> None:
 
 
 def storm(size: int) -> list[Any]:
-    return [compose(rate(transition_id=f"t{one}", scope="town", scope_id=TOWN)) for one in range(size)]
+    return [
+        compose(rate(transition_id=f"t{one}", alert_id=f"a{one}", scope="town", scope_id=TOWN)) for one in range(size)
+    ]
 
 
 def test_a_storm_is_one_message_with_the_worst_first() -> None:
-    quiet = compose(resolved(rate(transition_id="over")))
+    quiet = compose(resolved(rate(transition_id="over", alert_id="another")))
     urgent = compose(event("finding_critical", {"finding": "RODENT"}, transition_id="rat"))
     message = digest([quiet, *storm(14), urgent])
-    assert "16条消息：告警15，恢复1" in message.title
+    assert "16项：告警中15，已恢复1" in message.title
     assert next(one for one in message.lines if one.label == "1").value == urgent.title
     assert message.severity == "critical"
     assert set(message.body["ids"]) == {"over", "rat", *(f"t{one}" for one in range(14))}
@@ -276,6 +278,31 @@ def test_a_storm_is_one_message_with_the_worst_first() -> None:
 def test_the_same_storm_has_the_same_id_in_any_order() -> None:
     messages = storm(9)
     assert digest(messages).id == digest(messages[::-1]).id != digest(messages[1:]).id
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans()), min_size=2, max_size=9))
+def test_a_digest_tells_of_an_alert_once_as_its_last_message_leaves_it(told: list[tuple[str, int, bool]]) -> None:
+    messages, standing = [], {}
+    for number, (name, minute, fires) in enumerate(sorted(told, key=lambda one: one[1])):
+        at = (AT + timedelta(minutes=minute)).isoformat()
+        one = rate(alert_id=name, transition_id=f"t{number}", as_of=at, since=at)
+        messages.append(compose(one if fires else resolved(one)))
+        standing[name] = fires
+    firing = sum(standing.values())
+    message = digest(messages)
+    assert f"{len(standing)}项：告警中{firing}，已恢复{len(standing) - firing}" in message.title
+    assert message.state == ("firing" if firing else "resolved")
+    assert len(message.body["ids"]) == len(told), "each transition is told, and known as told"
+    assert sum("【告警】" in line.value for line in message.lines) == firing
+
+
+def test_who_is_told_because_nobody_answered_reads_so() -> None:
+    told_at = AT + timedelta(minutes=2)
+    message = compose(rate(), unanswered_since=told_at)
+    assert message.title.startswith("【升级】诸暨市")
+    assert "升级原因：2026-11-23 12:13 已通知他人，无人确认" in message.text
+    assert "升级原因" in message.body["text"]
+    assert compose(rate(), language="en", unanswered_since=told_at).title.startswith("[ESCALATED]")
 
 
 def test_a_digest_carries_no_link_that_acts_on_one_alert() -> None:

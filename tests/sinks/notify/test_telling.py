@@ -15,11 +15,10 @@ from tests.sinks.notify.test_message import TOWN, condition, count, event, rate,
 MEAL = "2026-11-23T04:00:00Z"
 
 
-@pytest.mark.parametrize("kept", [list, dict])
-def test_the_worst_places_are_named_whether_the_stage_or_the_database_gives_them(kept: type[Any]) -> None:
+def test_the_worst_places_are_named() -> None:
     names = ("scope", "scope_id", "name", "numerator", "denominator", "rate")
     one = ["town", TOWN, "枫桥镇", 93, 183, 93 / 183]
-    message = compose(rate(worst=[one if kept is list else dict(zip(names, one, strict=True))]))
+    message = compose(rate(worst=[one]))
     assert "较差：枫桥镇50.8%（93/183）" in message.text
     assert message.body["worst"] == [dict(zip(names, one, strict=True))]
 
