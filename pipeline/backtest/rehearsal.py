@@ -165,8 +165,8 @@ async def rehearse(
         several,
         score(several, options.incidents, options.start, end, truth),
         [
-            Tried(*setting, score(judged, options.incidents, options.start, end, truth, timedelta(minutes=setting[0])))
-            for setting, judged in zip(sweep, others, strict=True)
+            Tried(*setting, score(judged, options.incidents, options.start, end, truth, {one.code: one for one in by}))
+            for setting, judged, by in zip(sweep, others, variants, strict=True)
         ],
     )
 

@@ -1,6 +1,6 @@
 """What replayed alerts are worth: which incidents they found, how late, and which of them nothing explains. Pure."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Final, NamedTuple
@@ -9,6 +9,7 @@ from pipeline.backtest.firings import Firing, flaps, per_week
 from pipeline.simulator.incidents import Incident
 from pipeline.simulator.moments import day_number, day_start, to_datetime, to_us
 from schemas.durations import window_length
+from schemas.indicator import Indicator
 from schemas.indicators import CATALOGUE
 from schemas.towns import CITY_CODE
 
@@ -18,6 +19,9 @@ INDICATOR_OF: Final = {
     "camera-dark": "camera_online",
 }
 """The indicator whose alert finds an incident. Incidents of other names are met by conditions, not by rates."""
+
+
+Catalogue = Mapping[str, Indicator]
 
 
 class Occurrence(NamedTuple):
@@ -109,13 +113,13 @@ def explains(incident: Incident, firing: Firing) -> bool:
     }.get(firing.scope, True)
 
 
-def margin(firing: Firing, patience: timedelta | None = None) -> timedelta:
+def margin(firing: Firing, by: Catalogue = CATALOGUE) -> timedelta:
     """How long after the end of an incident an alert may begin to fire because of it: window, settle time and `for`.
 
-    :param patience: the `for` by which it was judged, where that is not the catalogue's."""
-    entry = CATALOGUE[firing.indicator]
+    :param by: the indicators as they were judged."""
+    entry = by[firing.indicator]
     length = timedelta(0) if firing.window == "now" else window_length(firing.window)
-    return length + entry.settle + (entry.for_ if patience is None else patience)
+    return length + entry.settle + entry.for_
 
 
 def by_scope(several: Sequence[Firing]) -> dict[str, int]:
@@ -129,23 +133,23 @@ def score(
     begin: datetime,
     end: datetime,
     truly: Container[Firing] = (),
-    patience: timedelta | None = None,
+    by: Catalogue = CATALOGUE,
 ) -> Score:
     """Scores the firings of a period against the incidents of it. An incident is found by the alert of its own
     place or the city's that begins to fire in it or within one window after it.
 
     :param truly: firings at places that are known to have been below their target, with or without an incident.
-    :param patience: the `for` of all alerts, where that is not the catalogue's."""
+    :param by: the indicators as they were judged."""
     happened = occurrences(incidents, begin, end)
     found = []
     for one in happened:
         matching = [firing for firing in several if tells_of(one.incident, firing)]
-        first = next((firing for firing in matching if _within(one, firing, patience)), None)
+        first = next((firing for firing in matching if _within(one, firing, by)), None)
         already = any(
             firing.begin < one.begin and (firing.end is None or firing.end > one.begin) for firing in matching
         )
         found.append(Found(one, first, already))
-    alone = unexplained(several, happened, patience)
+    alone = unexplained(several, happened, by)
     return Score(
         found,
         [one for one in alone if one not in truly],
@@ -154,13 +158,11 @@ def score(
     )
 
 
-def _within(one: Occurrence, firing: Firing, patience: timedelta | None) -> bool:
-    return one.begin <= firing.begin <= one.end + margin(firing, patience)
+def _within(one: Occurrence, firing: Firing, by: Catalogue) -> bool:
+    return one.begin <= firing.begin <= one.end + margin(firing, by)
 
 
-def unexplained(
-    several: Sequence[Firing], happened: Sequence[Occurrence], patience: timedelta | None = None
-) -> list[Firing]:
+def unexplained(several: Sequence[Firing], happened: Sequence[Occurrence], by: Catalogue = CATALOGUE) -> list[Firing]:
     """Firings of the indicators that incidents meet that begin in no incident that meets units of their place, nor
     until window, settle time and `for` after its end."""
     judged = set(INDICATOR_OF.values())
@@ -168,5 +170,5 @@ def unexplained(
         firing
         for firing in several
         if firing.indicator in judged
-        and not any(explains(one.incident, firing) and _within(one, firing, patience) for one in happened)
+        and not any(explains(one.incident, firing) and _within(one, firing, by) for one in happened)
     ]

@@ -70,7 +70,8 @@ def backtest(
         raise click.ClickException(
             f"ClickHouse does not give the numbers of the period ({brief(error)}): run yangguang doctor"
         ) from error
-    scored = score(would, incidents, begin, end) if incidents else None
+    by = {one.code: one for one in catalogue}
+    scored = score(would, incidents, begin, end, by=by) if incidents else None
     if as_json:
         click.echo(to_json(_object(would, did, scored, begin, end)))
         return

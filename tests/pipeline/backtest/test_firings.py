@@ -11,7 +11,7 @@ from pipeline.backtest.firings import Firing, firings, flaps, per_week
 from pipeline.backtest.replay import computed_otherwise, days
 from pipeline.backtest.scoring import score
 from pipeline.simulator.incidents import parse_incident
-from schemas.indicators import INDICATORS
+from schemas.indicators import CATALOGUE
 
 NOON = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)
 WEEK_END = NOON + timedelta(days=7)
@@ -93,7 +93,8 @@ def test_what_is_true_is_no_false_alarm_and_is_told_apart() -> None:
 def test_a_longer_patience_may_fire_later_after_the_end() -> None:
     late = firing(BEGIN + 2 * HOUR + timedelta(minutes=90))
     assert score([late], [drop()], NOON, WEEK_END).false_alarms == [late]
-    assert score([late], [drop()], NOON, WEEK_END, patience=timedelta(minutes=20)).false_alarms == []
+    patient = CATALOGUE["seal_coverage"].model_copy(update={"for_": timedelta(minutes=20)})
+    assert score([late], [drop()], NOON, WEEK_END, by={patient.code: patient}).false_alarms == []
 
 
 def test_a_daily_incident_happens_each_day() -> None:
@@ -109,6 +110,6 @@ def test_the_portions_of_a_period_are_all_its_minutes_once(minutes: int) -> None
 
 
 def test_another_definition_is_seen_and_another_patience_is_not() -> None:
-    seal = next(one for one in INDICATORS if one.code == "seal_coverage")
+    seal = CATALOGUE["seal_coverage"]
     assert computed_otherwise([seal], [seal.model_copy(update={"for_": HOUR})]) == []
     assert computed_otherwise([seal], [seal.model_copy(update={"where": "true"})]) == ["seal_coverage"]
