@@ -10,7 +10,7 @@ from tests.system.compare_records import VIEWS, conflict_differences, record_dif
 from tests.system.differing import differ, keyed
 from tests.system.oracle import Oracle, shown
 from tests.system.records import STREAM_OF, Place, Record
-from tests.system.stack import Stack, wait_for
+from tests.system.stack import Stack
 
 _OTHER_VIEWS: Final = (
     "order_conflicts", "events", "rejected", "rates_now", "rates_history", "alerts", "alert_transitions",
@@ -21,7 +21,7 @@ _MOVE_SECONDS: Final = 30.0
 def differences(stack: Stack, oracle: Oracle, rejects: Mapping[Place, Record], asked: int = 1) -> list[str]:
     """All differences between the tables and the oracle, once every indicator is as far as it should be.
 
-    :param asked: spans and places of every indicator for which `rate_between` and `why` are asked.
+    :param asked: spans and places of some indicators for which `rate_between` and `why` are asked; 3: of all of them.
     """
     _wait_as_of(stack, oracle)
     return [
@@ -49,12 +49,7 @@ def _zones(stack: Stack) -> Iterable[str]:
 
 
 def _wait_as_of(stack: Stack, oracle: Oracle) -> None:
-    sql = "SELECT indicator, min(toUnixTimestamp(ifNull(as_of, toDateTime64(0, 0)))) AS least FROM yangguang.rates_now "
-    sql += f"GROUP BY indicator HAVING least < {oracle.as_of // 1_000_000}"
-    try:
-        wait_for(lambda: not stack.rows(sql), _MOVE_SECONDS, "every as_of moves on")
-    except TimeoutError as error:
-        raise TimeoutError(f"{error}: should be {oracle.as_of // 1_000_000}, is {stack.rows(sql)}") from None
+    stack.wait_as_of(oracle.as_of, _MOVE_SECONDS)
 
 
 def _events(stack: Stack, oracle: Oracle) -> Iterable[str]:

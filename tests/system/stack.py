@@ -261,12 +261,14 @@ class Stack:
 
     def wait_as_of(self, as_of: int, seconds: float = 30.0) -> None:
         """Returns when every rate is of this minute (microseconds since 1970), or of a later one."""
-        sql = "SELECT min(toUnixTimestamp(ifNull(as_of, toDateTime64(0, 0)))) AS least FROM yangguang.rates_now"
+        least = f"ifNull(toUnixTimestamp(as_of), 0) < {as_of // 1_000_000}"
+        sql = f"SELECT indicator, toUnixTimestamp(as_of) AS as_of FROM yangguang.indicator_marks WHERE {least}"
         try:
-            wait_for(lambda: self.rows(sql)[0]["least"] >= as_of // 1_000_000, seconds, "as_of moves on")
+            wait_for(lambda: not self.rows(sql, "writer"), seconds, "as_of moves on")
         except TimeoutError as error:
             marks = self.rows("SELECT * FROM yangguang.watermarks FINAL", "writer")
-            raise TimeoutError(f"{error}: should be {as_of // 1_000_000}, is {self.rows(sql)}; {marks}") from None
+            late = self.rows(sql, "writer")
+            raise TimeoutError(f"{error}: should be {as_of // 1_000_000}, is {late}; {marks}") from None
 
     def ends(self) -> str:
         """Which workers live, and the last lines of their logs."""
