@@ -9,7 +9,7 @@ import click
 
 from pipeline.ports import PortTakenError
 from pipeline.settings import SettingsError
-from streams.kafka_access import KafkaAccessError
+from streams.kafka_address import NoAccessError
 
 _COMMANDS: Final = {
     "up": ("pipeline.commands.up:up", "Run all parts on this machine."),
@@ -73,6 +73,6 @@ def main() -> None:
     """Runs a command; what the user can mend is one sentence on stderr and status 1, wrong usage is status 2."""
     try:
         cli.main(prog_name="yangguang")
-    except (SettingsError, PortTakenError, KafkaAccessError) as error:
+    except (SettingsError, PortTakenError, NoAccessError) as error:
         click.echo(f"yangguang: {error}", err=True)
         sys.exit(1)

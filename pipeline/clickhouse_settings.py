@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.configuration import SettingsError
 from pipeline.environment import LOOPBACK, PREFIX, File, Port, Secret, Text, password_of, tls_files
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 
 _URL: Final = re.compile(r"(?:(https?)://)?([^:/@]+)(?::(\d+))?/?")
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.durations import Minutes
 from schemas.indicator import Number
-from streams.rejects_condition import RejectsRule
+from streams.rejects_rule import RejectsRule
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)

@@ -17,8 +17,8 @@ from pipeline.configuration_file import read_configuration
 from pipeline.environment import LOOPBACK, LOOPBACK_NAMES, Port, Secret, read_secret
 from pipeline.kafka_settings import KafkaSettings
 from pipeline.mqtt_settings import MqttSettings
-from sinks.clickhouse.client import Address
-from streams.app import GROUP, Options
+from sinks.clickhouse.address import Address
+from streams.options import GROUP, Options
 from streams.stall import STALL_SECONDS
 
 __all__ = [

@@ -7,49 +7,24 @@ import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple, ParamSpec, cast
+from typing import Any, Final, ParamSpec, cast
 
 import faust
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from faust.types import Message
 
-from schemas.event_alerts import EventRules
-from sinks.clickhouse.client import Address, brief
-from streams.kafka_address import KafkaAddress
-from streams.rejects_condition import RejectsRule
+from sinks.clickhouse.client import brief
+from streams.options import Options
 from streams.topics import REJECTED_MAX_BYTES
 from streams.transport import RecordListConsumer, RecordListTransport
 
 log: Final = logging.getLogger(__name__)
 Arguments = ParamSpec("Arguments")
 
-GROUP: Final = "yangguang"
 EXIT_FAILED: Final = 70
 """Exit status after a failure of ours (EX_SOFTWARE of sysexits.h)."""
 _SESSION_SECONDS: Final = 10.0
-
-
-class Options(NamedTuple):
-    """All that a worker is told by the settings."""
-
-    kafka: KafkaAddress
-    clickhouse: Address
-    personal_key: bytes
-    clock: str = "wall"
-    """`wall` or `event`."""
-    lateness: timedelta = timedelta(seconds=60)
-    takeaway_active_days: int = 30
-    heartbeats_kept: timedelta | None = None
-    """For how long raw heartbeats are kept; None for ever."""
-    orders_kept: timedelta | None = None
-    group: str = GROUP
-    home: str = ".yangguang"
-    rejects: RejectsRule = RejectsRule()
-    """When too much of a source is refused."""
-    events: EventRules = EventRules()
-    """What has to be told at once."""
 
 
 class RecordListSchema(faust.Schema[Any, Any]):

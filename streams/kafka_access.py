@@ -18,13 +18,13 @@ from aiokafka.errors import KafkaError as AsyncKafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 from kafka.errors import KafkaError
 
-from streams.kafka_address import KafkaAddress
+from streams.kafka_address import KafkaAddress, NoAccessError
 
 _ANSWER_SECONDS: Final = 5.0
 
 
-class KafkaAccessError(KafkaError):  # type: ignore[misc] # kafka-python has no types
-    """Kafka was not reached; the text is one sentence that says what to do."""
+class KafkaAccessError(NoAccessError, KafkaError):  # type: ignore[misc] # kafka-python has no types
+    """The same for those that expect an error of the client library."""
 
     def __str__(self) -> str:
         return str(self.args[0])

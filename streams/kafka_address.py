@@ -10,6 +10,10 @@ DEFAULT_MECHANISM: Final = "SCRAM-SHA-512"
 """Proves the password without sending it."""
 
 
+class NoAccessError(Exception):
+    """Kafka was not reached; the text is one sentence that says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaAddress:
     """Kafka for one client: from the settings. As text it is its servers; the password is in no text of it."""

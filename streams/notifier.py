@@ -11,8 +11,9 @@ from schemas.catalogue import ACTIONS_TOPIC, ALERTS_TOPIC
 from sinks.clickhouse.alert_actions import record_actions
 from sinks.clickhouse.client import Store
 from sinks.notify.channel import Channel
-from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
+from streams.app import App, RecordListSchema, create_app, stopping_on_failure
 from streams.notify import Notifier, Plan
+from streams.options import Options
 from streams.rounds import Rounds
 from streams.transport import Records
 

@@ -12,7 +12,7 @@ import aiohttp
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.protocol.metadata import MetadataRequest
 
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.kafka_access import connect
 from streams.kafka_address import KafkaAddress
 

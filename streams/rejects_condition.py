@@ -20,6 +20,7 @@ from sinks.clickhouse.client import Store, now
 from streams.alert import PublishTransitions
 from streams.alert_machine import AlertState, State, advance, alert_id, transition_id
 from streams.backlog import Backlog, Ends
+from streams.rejects_rule import RejectsRule
 
 log: Final = logging.getLogger(__name__)
 
@@ -28,29 +29,6 @@ KIND: Final = "condition"
 SCOPE: Final = "source"
 _MINUTE: Final = timedelta(minutes=1)
 _NOTHING: Final = Arrivals(0, 0, "")
-
-
-class RejectsRule(NamedTuple):
-    """When too much of a source is refused: more than this share of at least `floor` events, or more than so many a
-    minute, on the average of the window."""
-
-    share: float = 0.05
-    floor: int = 20
-    per_minute: int = 100
-    for_minutes: int = 5
-    window_minutes: int = 10
-
-    @property
-    def window(self) -> str:
-        """Its name, as alerts have it."""
-        return f"{self.window_minutes}m"
-
-    def breached(self, seen: Arrivals) -> bool:
-        """Whether too much was refused."""
-        together = seen.refused + seen.accepted
-        return (
-            together >= self.floor and seen.refused > self.share * together
-        ) or seen.refused > self.per_minute * self.window_minutes
 
 
 class Source(NamedTuple):
@@ -87,7 +65,7 @@ def judged(
         if source.source not in seen and len(seen) >= MOST_SOURCES:
             after[source] = before
             continue
-        breached = source.window == rule.window and rule.breached(counted)
+        breached = source.window == rule.window and rule.breached(counted.refused, counted.accepted)
         patience = rule.for_minutes if source.window == rule.window else 0
         current, changes = advance(before, patience, minute, breached=breached, recovered=not breached)
         for order, change in enumerate(changes):

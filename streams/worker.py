@@ -23,12 +23,13 @@ from sinks.clickhouse.client import Store
 from sinks.clickhouse.rejected import record_rejected
 from streams.aggregate import Aggregator, Clock
 from streams.alert import Alerter
-from streams.app import App, Options, RecordListSchema, create_app, stopping_on_failure
+from streams.app import App, RecordListSchema, create_app, stopping_on_failure
 from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
 from streams.event_alerts import EventAlerter
 from streams.garbage import quieten_garbage_collector
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
+from streams.options import Options
 from streams.rejects import from_record, headers_of
 from streams.rejects_condition import RejectsWatch
 from streams.sending import Outgoing, send_all

@@ -14,9 +14,10 @@ from schemas.event import Event
 from schemas.fields import microseconds
 from schemas.indicators import INDICATORS
 from schemas.personal import Tokeniser
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.alerts import LOG_COLUMNS
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from sinks.clickhouse.raw import DATABASE, raw_table

@@ -29,8 +29,8 @@ from schemas.event import Event
 from schemas.event_alerts import EVENT_PARAMETERS
 from schemas.indicators import CATALOGUE
 from schemas.reject import Reason
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.alerts import LOG_COLUMNS
-from sinks.clickhouse.client import Address
 from sinks.notify.message import compose
 from streams.kafka_address import KafkaAddress
 from tests.pages import PAGES, ROOT, blocks, commands, name_of, text_of

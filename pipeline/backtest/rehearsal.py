@@ -33,8 +33,9 @@ from schemas.catalogue import STREAMS
 from schemas.indicator import ALWAYS, SHANGHAI, Indicator
 from schemas.indicators import INDICATORS
 from schemas.personal import Tokeniser
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Address, Store, connect
+from sinks.clickhouse.client import Store, connect
 from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from streams.land import Block, Gatherer, Landed, Lander, Refused

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from sinks.clickhouse.client import Address, Store, connect_async, patiently
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Store, connect_async, patiently
 
 
 class Cost(NamedTuple):

@@ -16,9 +16,10 @@ from schemas.personal import Tokeniser
 from schemas.seal import Order
 from sinks.clickhouse.client import Store, connect_async
 from sinks.clickhouse.raw import DATABASE
-from streams.app import Options, RecordListSchema, create_app
+from streams.app import RecordListSchema, create_app
 from streams.garbage import quieten_garbage_collector
 from streams.land import Block, Gatherer, Landed, Lander, Landing, Refused
+from streams.options import Options
 from streams.transport import Records
 from streams.worker import TICK_SECONDS, create_worker
 

@@ -16,7 +16,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from pydantic import BaseModel, Field
 
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.kafka_address import KafkaAddress
 
 FAUST_BATCH: Final = 1_000

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from pydantic import TypeAdapter
 
 from pipeline.bench.probe import Probe
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.kafka_address import KafkaAddress
 
 OURS: Final = "worker"
@@ -61,7 +61,7 @@ def run(task: Task) -> None:
 
 def _run_ours(task: Task) -> None:
     from pipeline.bench.ours import landing_stage, whole_worker  # noqa: PLC0415
-    from streams.app import Options  # noqa: PLC0415
+    from streams.options import Options  # noqa: PLC0415
 
     options = Options(task.kafka, task.clickhouse, b"measured, not kept", group=task.group, home=task.home)
     if task.runner == WHOLE:

@@ -17,7 +17,7 @@ from pipeline.embedded.clickhouse import WRITER_PASSWORD
 from pipeline.embedded.kafka import EmbeddedKafka
 from pipeline.ports import free_port_near
 from pipeline.settings import LOOPBACK, Settings
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.kafka_address import KafkaAddress
 
 _READY_SECONDS: Final = 60.0

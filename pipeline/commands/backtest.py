@@ -23,7 +23,8 @@ from pipeline.settings import load_settings
 from pipeline.simulator.incidents import Incident, IncidentError, parse_incident
 from schemas.indicator import Indicator
 from schemas.places import place_label
-from sinks.clickhouse.client import Address, Store, brief
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Store, brief
 
 _COLUMNS: Final = 72
 

@@ -18,7 +18,8 @@ from rich.table import Table
 
 from pipeline.settings import Settings, SettingsError, load_settings
 from schemas.catalogue import LANDED_TOPIC
-from sinks.clickhouse.client import Address, brief, connect
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import brief, connect
 from sinks.clickhouse.migrate import Migrator
 from streams.kafka_access import KafkaAccessError, require_access
 from streams.kafka_address import KafkaAddress

@@ -18,7 +18,8 @@ from pipeline.counted_bar import counted_bar
 from pipeline.settings import load_settings
 from schemas.indicator import END
 from schemas.indicators import CATALOGUE
-from sinks.clickhouse.client import Address, Store, brief
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Store, brief
 from sinks.clickhouse.raw import DATABASE
 from streams.rebuild import Rebuilder
 

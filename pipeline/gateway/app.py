@@ -28,7 +28,7 @@ from pipeline.gateway.reading import ALERT_FLAGS, Reader, filters_of, flags_of
 from pipeline.keys.ring import KeyRing
 from pipeline.vendors import Vendor
 from schemas.json_schema import event_schemas
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.action_links import link_key
 from streams.kafka_address import KafkaAddress
 

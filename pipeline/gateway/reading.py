@@ -14,7 +14,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.gateway.background import background, ended
 from pipeline.gateway.problems import ProblemError, unavailable
-from sinks.clickhouse.client import Address, Fault, brief, fault
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Fault, brief, fault
 from sinks.clickhouse.raw import DATABASE
 
 log: Final = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, TypeVar
@@ -15,51 +14,14 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Error, OperationalError, StreamClosedError
 
-from sinks.tls import SYSTEM_AUTHORITIES, TlsFiles, distrust, tls_failure
+from sinks.clickhouse.address import Address
+from sinks.tls import distrust, tls_failure
 
 log: Final = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 BACKOFF_FIRST_SECONDS: Final = 0.2
 BACKOFF_MAX_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where ClickHouse is and who speaks: from the settings. The password is in no text of it."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    secure: bool = False
-    """Whether it speaks TLS."""
-    tls: TlsFiles = SYSTEM_AUTHORITIES
-
-    @property
-    def url(self) -> str:
-        """Of its HTTP interface, without user and password."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.secure else 'http'}://{host}:{self.port}/"
-
-    def for_client(self) -> dict[str, Any]:
-        """Keyword arguments of clickhouse-connect's clients. The server's certificate and host name are checked; a
-        certificate of ours opens the connection, and the password proves the user all the same."""
-        found: dict[str, Any] = {
-            "host": self.host,
-            "port": self.port,
-            "username": self.user,
-            "password": self.password,
-            "secure": self.secure,
-        }
-        if self.secure:
-            found |= {
-                "ca_cert": self.tls.ca,
-                "client_cert": self.tls.certificate,
-                "client_cert_key": self.tls.key,
-                "tls_mode": "strict",
-            }
-        return found
 
 
 class Fault(Enum):

@@ -26,7 +26,8 @@ from pipeline.settings import Settings
 from schemas.decode import Decoder
 from schemas.event import Event
 from schemas.seal import Order
-from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import connect
 from streams.kafka_address import KafkaAddress
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.settings import SettingsError, read_configuration
-from streams.rejects_condition import RejectsRule
+from streams.rejects_rule import RejectsRule
 
 
 def test_without_the_table_a_twentieth_or_a_hundred_a_minute_for_five_minutes_is_too_much() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.child import dying_with_this_process
-from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import connect
 from tests.pipeline.embedded_clickhouse import ROOT, WRITER_PASSWORD
 from tests.secure.broker import PASSWORD, USER, SecureBroker
 from tests.secure.certificates import HOST, Certificates

@@ -9,7 +9,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.commands.watch import clickhouse_answers
 from pipeline.settings import Settings
-from sinks.clickhouse.client import Address, Fault, Store, brief, connect, fault
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Fault, Store, brief, connect, fault
 from sinks.tls import SYSTEM_AUTHORITIES, TlsFiles
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
 from tests.secure.certificates import HOST, Certificates

@@ -6,7 +6,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from sinks.tls import TlsFiles
 from streams.probes import ClickHouseProbe, KafkaProbe
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD

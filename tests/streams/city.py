@@ -10,8 +10,9 @@ from pipeline.bench.filled_city import fillings
 from schemas.catalogue import STREAMS
 from schemas.indicator import Indicator
 from schemas.indicators import INDICATORS
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from streams.rebuild import Rebuilder, adopt

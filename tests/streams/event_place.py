@@ -12,8 +12,9 @@ from schemas.event import EventData
 from schemas.event_alerts import EventRules
 from schemas.indicator import ALWAYS, Dated
 from schemas.indicators import INDICATORS
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.identity import settle_all_identities
 from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks

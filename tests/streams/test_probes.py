@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.child import dying_with_this_process
 from pipeline.embedded.kafka import EmbeddedKafka
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from sinks.notify.webhook import WebhookChannel
 from streams.kafka_address import KafkaAddress
 from streams.outage import OutageWatch

@@ -10,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks.clickhouse import alerts
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.arrivals import MOST_SOURCES, Arrivals, arrivals
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.migrate import Migrator
 from streams.alert import Alerter
 from streams.backlog import Backlog, Ends
 from streams.kafka_address import KafkaAddress
-from streams.rejects_condition import RejectsRule, RejectsWatch, Source, States, judged
+from streams.rejects_condition import RejectsWatch, Source, States, judged
+from streams.rejects_rule import RejectsRule
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
 
 MINUTE: Final = timedelta(minutes=1)
@@ -63,7 +65,7 @@ def changes(rows: Sequence[dict[str, Any]]) -> list[tuple[int, str, str]]:
     ],
 )
 def test_a_share_above_the_floor_or_a_rate_is_too_much(refused: int, accepted: int, breached: bool) -> None:
-    assert RULE.breached(Arrivals(refused, accepted, "bad_value")) is breached
+    assert RULE.breached(refused, accepted) is breached
 
 
 def test_it_fires_when_it_has_held_for_the_time_and_for_that_source_only() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from schemas.indicators import INDICATORS
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.migrate import Migrator
 from streams.rebuild import adopt
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server

@@ -19,12 +19,13 @@ from sinks.clickhouse.client import Store, connect
 from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from streams.alert import MINUTE, Alerter, PublishTransitions
-from streams.app import GROUP
 from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
 from streams.event_alerts import EventAlerter
+from streams.options import GROUP
 from streams.rebuild import Rebuilder, adopt
-from streams.rejects_condition import RejectsRule, RejectsWatch
+from streams.rejects_condition import RejectsWatch
+from streams.rejects_rule import RejectsRule
 from streams.silences import Silences
 from streams.topics import ensure_topics
 from streams.worker import Judging

@@ -22,7 +22,7 @@ from pipeline.keys.topic import write_key
 from pipeline.ports import free_port_near
 from pipeline.settings import LOOPBACK
 from schemas.seal import Order
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.kafka_address import KafkaAddress
 
 GATEWAY: Final = "gateway"

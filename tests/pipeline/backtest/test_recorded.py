@@ -9,8 +9,9 @@ from pipeline.backtest.replay import recorded
 from pipeline.bench.services import own_clickhouse
 from schemas.indicators import INDICATORS
 from sinks.clickhouse import alerts
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.alerts import SeriesPoint
-from sinks.clickhouse.client import Address, Store, now
+from sinks.clickhouse.client import Store, now
 from streams.alert import Evaluation
 from tests.pipeline.backtest.test_firings import NOON, TOWN, WEEK_END
 

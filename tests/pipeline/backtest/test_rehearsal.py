@@ -16,7 +16,8 @@ from schemas.indicator import SHANGHAI
 from schemas.indicators import CATALOGUE
 from schemas.towns import CITY_CODE
 from sinks.clickhouse import alerts
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Store
 from streams.alert_machine import AlertState
 from streams.condition import Span, Subject, span_rows
 

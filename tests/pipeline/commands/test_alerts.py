@@ -12,9 +12,10 @@ import pytest
 from pipeline.audit import read
 from schemas.action import Action
 from schemas.catalogue import ACTIONS_TOPIC
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.alert_actions import acknowledged_by, active_silences, record_actions
 from sinks.clickhouse.alerts import LOG_COLUMNS
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.client import Store
 from streams.kafka_address import KafkaAddress
 from streams.topics import ensure_topics
 from tests.pipeline.commands.conftest import City, Run

@@ -24,7 +24,7 @@ from schemas.decode import Decoder
 from schemas.event import Event
 from schemas.examples import examples
 from schemas.json_schema import envelope_part, event_schema
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 from streams.kafka_address import KafkaAddress
 from tests.pipeline.gateway.documents import OPENAPI, an_app, contents, errors, every_operation, references, resolved
 from tests.pipeline.gateway.samples import order

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from schemas.reject import Reason, Rejection
-from sinks.clickhouse.client import Address, Store
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.rejected import RejectedRow, record_rejected
 from streams.rejects import Door, door_headers, from_record, headers
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
