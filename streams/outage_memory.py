@@ -59,7 +59,9 @@ class OutageMemory:
         unrecorded = [one._asdict() for one in self.unrecorded]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(orjson.dumps({"away": away, "unrecorded": unrecorded}))
+            new = self._path.with_suffix(".new")
+            new.write_bytes(orjson.dumps({"away": away, "unrecorded": unrecorded}))
+            new.replace(self._path)
         except OSError as error:
             log.warning("%s cannot be written (%s): an outage may be told twice", self._path, error.strerror)
 
