@@ -6,6 +6,7 @@ Scaling is starting more workers: Kafka shares out the partitions. Every topic i
 import functools
 import logging
 import os
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, ParamSpec, cast
@@ -24,6 +25,7 @@ Arguments = ParamSpec("Arguments")
 
 EXIT_FAILED: Final = 70
 """Exit status after a failure of ours (EX_SOFTWARE of sysexits.h)."""
+STOP_SECONDS: Final = 15.0
 _SESSION_SECONDS: Final = 10.0
 
 
@@ -45,6 +47,15 @@ class App(faust.App):
     """A Faust app that reads record lists. `closing` is awaited when all its tasks have ended."""
 
     closing: Callable[[], Awaitable[None]] | None = None
+
+    async def stop(self) -> None:
+        """Stops within STOP_SECONDS. The client library may hang where it is stopped while it joins the group; then the
+        process ends without it, as nothing that is not stored is ever committed."""
+        limit = threading.Timer(STOP_SECONDS, _end_without_stopping)
+        limit.daemon = True
+        limit.start()
+        await super().stop()
+        limit.cancel()
 
     async def on_shutdown(self) -> None:
         """Closes what the stages had opened."""
@@ -83,6 +94,12 @@ def stopping_on_failure(work: Callable[Arguments, Awaitable[None]]) -> Callable[
 
     run.__qualname__ = work.__name__  # Faust tells agents apart by it
     return run
+
+
+def _end_without_stopping() -> None:
+    log.critical("this process has not stopped within %.0f s and ends as it is: nothing is lost by it", STOP_SECONDS)
+    logging.shutdown()
+    os._exit(EXIT_FAILED)
 
 
 def create_app(options: Options, client_id: str = "yangguang") -> App:

@@ -240,8 +240,9 @@ class Stack:
             found[topic] = Progress(sum(self.consumer.end_offsets(partitions).values()), committed)
         return found
 
-    def wait_committed(self, seconds: float = 60.0, topics: Sequence[str] = GROUP_TOPICS) -> None:
-        """Returns when the workers have committed all that is there, twice in a row."""
+    def wait_committed(self, seconds: float = 150.0, topics: Sequence[str] = GROUP_TOPICS) -> None:
+        """Returns when the workers have committed all that is there, twice in a row. Members of the group that died while
+        they joined it hold a rebalance up for 15 s each, and two of them may."""
         calm = 0
 
         def done() -> bool:
