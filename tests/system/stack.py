@@ -241,8 +241,9 @@ class Stack:
         return found
 
     def wait_committed(self, seconds: float = 150.0, topics: Sequence[str] = GROUP_TOPICS) -> None:
-        """Returns when the workers have committed all that is there, twice in a row. Members of the group that died while
-        they joined it hold a rebalance up for 15 s each, and two of them may."""
+        """Returns when the workers have committed all that is there, twice in a row.
+
+        A member of the group that died while it joined holds a rebalance up for 15 s, and there may be several."""
         calm = 0
 
         def done() -> bool:
