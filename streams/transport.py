@@ -7,8 +7,11 @@ means nothing here, and only `landed` says that a list may be committed.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Final, Protocol, cast
 
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -102,9 +105,17 @@ class RecordListConsumer(driver.Consumer):
             self.ledger.forget(ensure_TP(tp))
 
     async def perform_seek(self) -> None:
-        """Reads again from the committed offsets: what was handed out before is handed out again."""
+        """Reads again from the committed offsets: what was handed out before is handed out again.
+
+        A partition of which nothing is committed yet is read from its beginning. Faust leaves it where it is, which is
+        behind what was read while a rebalance was under way and passed over; the next record would be committed, and
+        what was passed over would be lost."""
         self.ledger.forget_all()
         await super().perform_seek()
+        new = [TopicPartition(*tp) for tp in self.assignment() if self._read_offset[tp] is None]
+        if new:
+            with suppress(IllegalStateError):  # taken away meanwhile: whoever gets them seeks
+                await self._thread.seek_to_beginning(*new)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's own watch counts messages and so misjudges lists; a stalled consumer is noticed from outside."""
