@@ -50,7 +50,7 @@ async def see(stream):
 
 app.agent(app.topic("yangguang.rejected", schema=RecordListSchema()), name="see")(see)
 sys.argv[1:] = []
-faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True, daemon=True).execute_from_commandline()
+faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True, stdout=sys.stderr).execute_from_commandline()
 """
 
 
