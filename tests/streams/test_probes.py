@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
@@ -11,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.child import dying_with_this_process
-from pipeline.embedded.kafka import EmbeddedKafka
 from sinks.clickhouse.address import Address
 from sinks.notify.webhook import WebhookChannel
 from streams.kafka_address import KafkaAddress
 from streams.outage import OutageWatch
 from streams.probes import ClickHouseProbe, KafkaProbe
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
+from tests.pipeline.gateway.stack import Broker
 from tests.streams.test_outage import recorded_nowhere
 from tests.system.parts import free_port, standing_still, wait_for
 from tests.system.test_alerts import Webhook
@@ -41,16 +39,9 @@ class Service:
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    port = free_port()
-    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka") / "home", port)
-    broker.fetch()
-    process = subprocess.Popen(dying_with_this_process(broker.command()), stdout=subprocess.DEVNULL)
-    try:
-        broker.wait_ready(60)
-        yield Service("Kafka", process.pid, port, lambda: KafkaProbe(KafkaAddress(broker.bootstrap)))
-    finally:
-        process.kill()
-        process.wait()
+    broker = Broker(tmp_path_factory.mktemp("kafka") / "home")
+    yield Service("Kafka", broker.process.pid, broker.kafka.port, lambda: KafkaProbe(KafkaAddress(broker.servers)))
+    broker.kill()
 
 
 @pytest.fixture(scope="module")

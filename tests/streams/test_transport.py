@@ -10,10 +10,9 @@ import pytest
 from kafka import KafkaProducer
 
 from pipeline.child import dying_with_this_process
-from pipeline.embedded.kafka import EmbeddedKafka
 from streams.kafka_address import KafkaAddress
 from streams.topics import ensure_topics
-from tests.system.parts import free_port
+from tests.pipeline.gateway.stack import Broker
 
 TOPIC: Final = "yangguang.rejected"
 
@@ -56,16 +55,10 @@ faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True, stdout
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka") / "home", free_port())
-    broker.fetch()
-    process = subprocess.Popen(dying_with_this_process(broker.command()), stdout=subprocess.DEVNULL)
-    try:
-        broker.wait_ready(60)
-        ensure_topics(KafkaAddress(broker.bootstrap), 1, 1)
-        yield broker.bootstrap
-    finally:
-        process.kill()
-        process.wait()
+    broker = Broker(tmp_path_factory.mktemp("kafka") / "home")
+    ensure_topics(KafkaAddress(broker.servers), 1, 1)
+    yield broker.servers
+    broker.kill()
 
 
 def seen(servers: str, home: str, group: str, count: int) -> list[str]:
