@@ -143,17 +143,17 @@ class OutageWatch:
     async def _record_all(self) -> None:
         """Writes down what was attempted, for ever; what is not there yet at a crash is so after the restart."""
         while True:
-            self._attempted.clear()
-            if waiting := list(self._memory.unrecorded):
-                try:
-                    await self._record(waiting)
-                except Exception as error:  # whatever it is, people are told all the same
-                    log.warning("attempts to tell of an outage cannot be recorded (%s)", brief(error))
-                    await asyncio.sleep(RECORD_SECONDS)
-                    continue
-                self._memory.recorded(waiting)
-            else:
+            while not self._memory.unrecorded:
+                self._attempted.clear()
                 await self._attempted.wait()
+            waiting = list(self._memory.unrecorded)
+            try:
+                await self._record(waiting)
+            except Exception as error:  # whatever it is, people are told all the same
+                log.warning("attempts to tell of an outage cannot be recorded (%s)", brief(error))
+                await asyncio.sleep(RECORD_SECONDS)
+            else:
+                self._memory.recorded(waiting)
 
     async def _resend(self, channel: AlertmanagerChannel) -> None:
         """What is still away, for ever: Alertmanager takes it as over when it is not told again."""

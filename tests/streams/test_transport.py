@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Timer
 from typing import Final
 
@@ -10,23 +11,23 @@ import pytest
 from kafka import KafkaProducer
 
 from pipeline.child import dying_with_this_process
+from schemas.catalogue import REJECTED_TOPIC
 from streams.kafka_address import KafkaAddress
 from streams.topics import ensure_topics
 from tests.pipeline.gateway.stack import Broker
 
-TOPIC: Final = "yangguang.rejected"
-
 _PROGRAM: Final = """
 import sys
 import faust
+from schemas.catalogue import REJECTED_TOPIC
 from streams.app import RecordListSchema, create_app
 from streams.kafka_address import KafkaAddress
 from streams.options import Options
 from streams.transport import RecordListConsumer
 from sinks.clickhouse.address import Address
 
-servers, home, group = sys.argv[1:]
-app = create_app(Options(KafkaAddress(servers), Address("127.0.0.1", 1, "writer", "x"), b"key", home=home, group=group))
+servers, home = sys.argv[1:]
+app = create_app(Options(KafkaAddress(servers), Address("127.0.0.1", 1, "writer", "x"), b"key", home=home))
 read = RecordListConsumer._wait_next_records
 passed_over = False
 
@@ -47,7 +48,7 @@ async def see(stream):
             print(record.value.decode(), flush=True)
         app.lists.landed(event.message)
 
-app.agent(app.topic("yangguang.rejected", schema=RecordListSchema()), name="see")(see)
+app.agent(app.topic(REJECTED_TOPIC, schema=RecordListSchema()), name="see")(see)
 sys.argv[1:] = []
 faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True, stdout=sys.stderr).execute_from_commandline()
 """
@@ -61,9 +62,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     broker.kill()
 
 
-def seen(servers: str, home: str, group: str, count: int) -> list[str]:
-    """The first records that a worker of a group is given, which passes over what it reads first."""
-    command = [sys.executable, "-c", _PROGRAM, servers, home, group]
+def seen(servers: str, home: Path, count: int) -> list[str]:
+    """The first records that a worker is given, which passes over what it reads first."""
+    command = [sys.executable, "-c", _PROGRAM, servers, str(home)]
     with subprocess.Popen(dying_with_this_process(command), stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         limit = Timer(60, worker.kill)  # what does not come is an empty line then
@@ -75,12 +76,9 @@ def seen(servers: str, home: str, group: str, count: int) -> list[str]:
             worker.kill()
 
 
-def test_what_was_passed_over_before_anything_was_committed_is_not_lost(
-    servers: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_what_was_passed_over_before_anything_was_committed_is_not_lost(servers: str, tmp_path: Path) -> None:
     producer = KafkaProducer(bootstrap_servers=servers, acks="all")
     for number in range(3):
-        producer.send(TOPIC, str(number).encode()).get(30)
+        producer.send(REJECTED_TOPIC, str(number).encode()).get(30)
     producer.close()
-    home = str(tmp_path_factory.mktemp("worker"))
-    assert seen(servers, home, "new", 3) == ["0", "1", "2"]
+    assert seen(servers, tmp_path, 3) == ["0", "1", "2"]

@@ -15,15 +15,14 @@ from tests.system.stack import Stack
 _OTHER_VIEWS: Final = (
     "order_conflicts", "events", "rejected", "rates_now", "rates_history", "alerts", "alert_transitions",
 )  # fmt: skip
-_MOVE_SECONDS: Final = 30.0
 
 
 def differences(stack: Stack, oracle: Oracle, rejects: Mapping[Place, Record], asked: int = 1) -> list[str]:
     """All differences between the tables and the oracle, once every indicator is as far as it should be.
 
-    :param asked: spans and places of some indicators for which `rate_between` and `why` are asked; 3: of all of them.
+    :param asked: spans and places of some indicators for which `rate_between` and `why` are asked; 2: of all of them.
     """
-    _wait_as_of(stack, oracle)
+    stack.wait_as_of(oracle.as_of)
     return [
         *_zones(stack),
         *_events(stack, oracle),
@@ -46,10 +45,6 @@ def _zones(stack: Stack) -> Iterable[str]:
     for row in stack.rows("SELECT time FROM yangguang.events LIMIT 1"):
         if row["time"].utcoffset() != datetime(2020, 1, 1, tzinfo=SHANGHAI).utcoffset():
             yield f"events.time is read as {row['time']!r}, which is not in Asia/Shanghai"
-
-
-def _wait_as_of(stack: Stack, oracle: Oracle) -> None:
-    stack.wait_as_of(oracle.as_of, _MOVE_SECONDS)
 
 
 def _events(stack: Stack, oracle: Oracle) -> Iterable[str]:

@@ -27,7 +27,6 @@ def check(stack: Stack, pushed: list[tuple[Record, Place]], asked: int = 1) -> N
     """Waits until all is landed and counted, and compares."""
     stack.wait_committed()
     oracle = Oracle(record for record, _ in pushed)
-    stack.wait_as_of(oracle.as_of)
     found = differences(stack, oracle, {place: record for record, place in pushed if record.reason}, asked)
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:60])
 

@@ -55,7 +55,6 @@ def event(name: str, time: str, kind: str, data: Json) -> Record:
 def check(stack: Stack, log: dict[Place, Record]) -> None:
     stack.wait_committed()
     oracle = Oracle(log.values())
-    stack.wait_as_of(oracle.as_of)
     found = differences(stack, oracle, {place: record for place, record in log.items() if record.reason})
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:60])
 

@@ -114,7 +114,6 @@ def _check(stack: Stack, pairs: Mapping[str, tuple[str, Json, Json]], turn: int)
     stack.push(log)
     stack.wait_committed()
     oracle = Oracle(log)
-    stack.wait_as_of(oracle.as_of)
     found = differences(stack, oracle, {})
     assert not found, "\n".join([*found, *(f"x-{number} is {name}" for number, name in enumerate(pairs))])
 
