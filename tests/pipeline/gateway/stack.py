@@ -72,7 +72,8 @@ class Broker:
 
 
 def give_key(servers: str, producer: str = "tests", text: str = KEY, **fields: Any) -> str:
-    """Makes an API key known to the gateways of a broker, and returns its text."""
+    """Makes an API key known to the gateways of a broker, and returns its text. It stays: where several files share the
+    broker, a file whose tests rely on what a producer may not do has a producer of its own."""
     identity = text.split("_")[1]
     key = Key(id=identity, producer=producer, digest=digest_of(text), created_at=datetime.now(UTC), **fields)
     write_key(KafkaAddress(servers), key)

@@ -162,7 +162,7 @@ def test_a_key_without_the_right_is_refused_with_a_way_out_and_reads_all_the_sam
     insert_alert(clickhouse, "api-5")
     grant = {} if may is None else {"grant": {"may": may}}
     headers = holding(
-        door, give_key(broker.servers, "acme", key_text(identity), **grant), 403 if "ack" in refused else 404
+        door, give_key(broker.servers, identity, key_text(identity), **grant), 403 if "ack" in refused else 404
     )
     for what, right in refused.items():
         answer = httpx.post(f"{door.url}/v1/alerts/api-5/{what}", json=SIGNED, headers=headers)
