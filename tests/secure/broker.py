@@ -28,6 +28,8 @@ from tests.system.parts import Part, free_port
 USER: Final = "yangguang"
 VISITOR: Final = "visitor"
 """A user without any right."""
+NEWCOMER: Final = "newcomer"
+"""Another one, whom one test gives rights."""
 PASSWORD: Final = "it's a = long päss"
 READY_SECONDS: Final = 60.0
 TOPIC_RIGHTS: Final = ("READ", "WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS")
@@ -89,7 +91,7 @@ class SecureBroker:
         return "".join(f"{name}={value}\n" for name, value in values.items())
 
     def _format(self) -> None:
-        users = [(USER, "SCRAM-SHA-512"), (USER, "SCRAM-SHA-256"), (VISITOR, "SCRAM-SHA-512")]
+        users = [(user, "SCRAM-SHA-512") for user in (USER, VISITOR, NEWCOMER)] + [(USER, "SCRAM-SHA-256")]
         done = subprocess.run(
             self._kafka.java_command(
                 "kafka.tools.StorageTool",
@@ -149,6 +151,11 @@ class SecureBroker:
     def visitor(self) -> KafkaAddress:
         """Somebody who may log in and do nothing."""
         return replace(self.sasl, user=VISITOR)
+
+    @property
+    def newcomer(self) -> KafkaAddress:
+        """Somebody who may do nothing until `grant` says otherwise."""
+        return replace(self.sasl, user=NEWCOMER)
 
     @property
     def intruder(self) -> KafkaAddress:

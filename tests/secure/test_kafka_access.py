@@ -151,13 +151,13 @@ def test_what_is_no_address_is_said_so() -> None:
 def test_a_user_that_may_not_make_topics_is_told_what_to_grant(
     broker: SecureBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(KafkaRefusedError, match=r"does not let user visitor make topics: grant CREATE and DESCRIBE"):
-        ensure_topics(broker.visitor)
-    broker.grant(broker.visitor.user, topics=("DESCRIBE",))
+    with pytest.raises(KafkaRefusedError, match=r"does not let user newcomer make topics: grant CREATE and DESCRIBE"):
+        ensure_topics(broker.newcomer)
+    broker.grant(broker.newcomer.user, topics=("DESCRIBE",))
     with caplog.at_level(logging.WARNING):
-        assert ensure_topics(broker.visitor) == []
+        assert ensure_topics(broker.newcomer) == []
     (warning,) = [one for one in caplog.messages if "raw bytes" in one]
-    assert f"does not let user visitor say how long {REJECTED_TOPIC} keeps raw bytes" in warning
+    assert f"does not let user newcomer say how long {REJECTED_TOPIC} keeps raw bytes" in warning
 
 
 def test_no_text_of_an_address_has_the_password(broker: SecureBroker) -> None:
