@@ -39,8 +39,9 @@ class AlertmanagerChannel:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
         body = orjson.dumps([alert_of(message, datetime.now(UTC), self.resend_every)])
+        headers = {"Content-Type": "application/json"}
         try:
-            async with self._session.post(self._url, data=body, headers={"Content-Type": "application/json"}) as answer:
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 return judged(answer.status)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             return Outcome("failed", f"{type(error).__name__}: Alertmanager does not answer")

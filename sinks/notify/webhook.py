@@ -18,10 +18,13 @@ from sinks.notify.envelope import Message
 TIMEOUT_SECONDS: Final = 10.0
 WAIT_MOST_SECONDS: Final = 3600.0
 """A receiver that asks to be left alone for longer is asked again all the same."""
+REDIRECTED: Final = "the address leads elsewhere, where no message follows; set url to the one that takes messages"
 
 
 class WebhookChannel:
-    """POSTs to one address. 2xx is delivered, 4xx but 408 and 429 is refused, everything else is worth another try."""
+    """POSTs to one address. 2xx is delivered, 4xx but 408 and 429 is refused, everything else is worth another try.
+
+    Redirects are not followed: what they lead to is most often a page to log in, which answers 200 to everything."""
 
     def __init__(self, name: str, url: str, key: bytes = b"", timeout: float = TIMEOUT_SECONDS) -> None:
         """:param key: what is signed with; empty for none.
@@ -41,7 +44,7 @@ class WebhookChannel:
         if self._key:
             headers |= signature(self._key, message.id, body, time.time())
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as answer:
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 status, wait = answer.status, seconds_of(answer.headers.get("Retry-After", ""), time.time())
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             return Outcome("failed", f"{type(error).__name__}: the webhook does not answer")
@@ -61,6 +64,8 @@ def judged(status: int, wait: float = 0.0) -> Outcome:
         return Outcome("delivered", f"HTTP {status}")
     if 400 <= status < 500 and status not in (408, 429):
         return Outcome("refused", f"HTTP {status}")
+    if 300 <= status < 400:
+        return Outcome("failed", f"HTTP {status}: {REDIRECTED}", wait)
     return Outcome("failed", f"HTTP {status}", wait)
 
 

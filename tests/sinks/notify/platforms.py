@@ -174,7 +174,7 @@ class Receiver:
 async def served(one: Platform | Receiver) -> AsyncIterator[str]:
     """The address of a server on a free port."""
     app = web.Application(client_max_size=4 * 1024 * 1024)
-    app.router.add_post("/{path:.*}", one.handle)
+    app.router.add_route("*", "/{path:.*}", one.handle)  # whoever follows a redirect comes with GET
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from sinks.notify.alertmanager import AlertmanagerChannel, alert_of
 from sinks.notify.channel import Outcome
 from sinks.notify.envelope import Message
 from sinks.notify.message import outage
+from sinks.notify.webhook import REDIRECTED
 from tests.sinks.notify.messages import LINK, message
+from tests.sinks.notify.platforms import Receiver, served
 from tests.sinks.notify.real_alertmanager import NEEDED, alertmanager
 from tests.sinks.notify.real_alertmanager import firing as shown
 from tests.system.parts import wait_for
@@ -130,6 +133,22 @@ def test_an_alertmanager_that_is_not_there_is_tried_again() -> None:
         "http://127.0.0.1:1", lambda one: one.send(alert("d")), lambda one: one.resend([alert("d"), alert("e")])
     )
     assert [one.word for one in outcomes] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_page_to_log_in_before_alertmanager_is_no_delivery(status: int) -> None:
+    receiver = Receiver(web.Response(status=status, headers={"Location": "/login"}))
+
+    async def run() -> list[Outcome]:
+        async with served(receiver) as server:
+            channel = AlertmanagerChannel("am", server)
+            try:
+                return [await channel.send(alert("g"))]
+            finally:
+                await channel.close()
+
+    assert asyncio.run(run()) == [Outcome("failed", f"HTTP {status}: {REDIRECTED}")]
+    assert len(receiver.requests) == 1, "the page would have answered 204"
 
 
 def test_an_end_in_event_time_never_lies_before_the_begin() -> None:
