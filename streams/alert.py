@@ -258,7 +258,6 @@ class Alerter:
             for row in await alerts.last_states(self._store)
         }
         self._until = await alerts.evaluated_until(self._store)
-        await self._publish(await alerts.last_transitions(self._store))
         self._loaded = True
 
     async def evaluate(self) -> int:
@@ -269,7 +268,7 @@ class Alerter:
         spans: dict[tuple[datetime, datetime], list[Indicator]] = {}
         for indicator in self._judged:
             mark = known.get(indicator.code)
-            if mark is None or mark.stale:
+            if mark is None or mark.frozen:
                 continue
             if (heard := self._silences.until(indicator)) is not None:
                 mark = mark._replace(as_of=min(mark.as_of, heard))

@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 import orjson
 from faust.types import Message
@@ -28,6 +28,7 @@ from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
 from streams.event_alerts import EventAlerter
 from streams.garbage import quieten_garbage_collector
+from streams.judging import Judges
 from streams.land import Gatherer, Landed, Lander, Landing, Refused
 from streams.options import Options
 from streams.rejects import from_record, headers_of
@@ -54,18 +55,6 @@ def create_worker(options: Options, catalogue: Iterable[Indicator], client_id: s
     return app
 
 
-class Judging(Protocol):
-    """A kind of alerts that is judged when time has moved on."""
-
-    async def evaluate(self) -> int:
-        """Judges what has not been judged yet; returns the number of transitions."""
-        ...
-
-    def forget(self) -> None:
-        """Another owner may have gone on: read the states again before the next evaluation."""
-        ...
-
-
 class _Stages:
     """Wiring of one worker."""
 
@@ -78,11 +67,8 @@ class _Stages:
         self._offsets: Offsets | None = None
         self._landing: Landing | None = None
         self._aggregator: Aggregator | None = None
-        self._alerter: Alerter | None = None
+        self._judges: Judges | None = None
         self._backlog: Backlog | None = None
-        self._rejects: RejectsWatch | None = None
-        self._conditions: ConditionWatch | None = None
-        self._events: EventAlerter | None = None
         self._to_aggregate: list[Message] = []
         self._drained = asyncio.Event()
         self._as_of_moved = asyncio.Event()
@@ -118,24 +104,24 @@ class _Stages:
                     self._options.takeaway_active_days,
                     {model: length for model, length in kept.items() if length is not None},
                 )
-                silences, by_events = Silences(), self._options.clock == "event"
-                self._conditions = ConditionWatch(
-                    store, self._catalogue, self._publish_transitions, event_clock=by_events, silences=silences
-                )
-                self._alerter = Alerter(
-                    store, self._catalogue, self._publish_transitions, event_clock=by_events, silences=silences
-                )
-                self._events = EventAlerter(
-                    store,
-                    self._publish_transitions,
-                    self._options.events,
-                    event_clock=by_events,
-                )
                 self._backlog = Backlog(self._options.kafka, self._options.group)
-                self._rejects = RejectsWatch(store, self._options.rejects, self._backlog, self._publish_transitions)
+                self._judges = self._made_judges(store, self._backlog)
                 quieten_garbage_collector()
                 self._store = store
             return self._store
+
+    def _made_judges(self, store: Store, backlog: Backlog) -> Judges:
+        publish, silences, by_events = self._publish_transitions, Silences(), self._options.clock == "event"
+        return Judges(
+            store,
+            [  # conditions first, as rates go no further than silence is judged
+                ConditionWatch(store, self._catalogue, publish, event_clock=by_events, silences=silences),
+                Alerter(store, self._catalogue, publish, event_clock=by_events, silences=silences),
+                EventAlerter(store, publish, self._options.events, event_clock=by_events),
+                RejectsWatch(store, self._options.rejects, backlog, publish),
+            ],
+            publish,
+        )
 
     async def close(self) -> None:
         """Closes what was opened, when nothing uses it any more."""
@@ -149,6 +135,8 @@ class _Stages:
     async def _revoked(self, *_: Any, **__: Any) -> None:
         if self._aggregator is not None:
             self._aggregator.forget()
+        if self._judges is not None:
+            self._judges.forget()
 
     # land
 
@@ -241,20 +229,14 @@ class _Stages:
     async def _alert_ticks(self) -> None:
         """Judges when an as_of has moved, and now and then in the silence in which none does."""
         await self._opened()
-        stages: list[Judging] = [
-            cast(ConditionWatch, self._conditions),  # first, as rates go no further than silence is judged
-            cast(Alerter, self._alerter),
-            cast(EventAlerter, self._events),
-            cast(RejectsWatch, self._rejects),
-        ]
+        judges = cast(Judges, self._judges)
         while not self._app.should_stop:
             if self._owned(AGGREGATED_TOPIC):
                 self._as_of_moved.clear()
-                if count := sum([await one.evaluate() for one in stages]):
+                if count := await judges.evaluate():
                     log.info("%d transitions", count)
             else:
-                for one in stages:
-                    one.forget()
+                judges.forget()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._as_of_moved.wait(), SILENCE_SECONDS)
 

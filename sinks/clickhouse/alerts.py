@@ -39,10 +39,11 @@ def log_row(**given: Any) -> dict[str, Any]:
 
 
 class Mark(NamedTuple):
-    """How far an indicator is: its as_of, and whether its watermark is late."""
+    """How far an indicator is: its as_of, and whether it cannot be judged, as its watermark is late or its numbers are
+    not those of its definition."""
 
     as_of: datetime
-    stale: bool
+    frozen: bool
 
 
 class SeriesPoint(NamedTuple):
@@ -60,10 +61,10 @@ class SeriesPoint(NamedTuple):
 async def marks(store: Store) -> dict[str, Mark]:
     """The marks of the indicators that have an as_of."""
     rows = await store.rows(
-        f"SELECT indicator, toDateTime64(as_of, 0, 'UTC'), stale\n"
+        f"SELECT indicator, toDateTime64(as_of, 0, 'UTC'), stale OR error\n"
         f"FROM {DATABASE}.indicator_marks WHERE as_of IS NOT NULL"
     )
-    return {code: Mark(utc(as_of), bool(stale)) for code, as_of, stale in rows}
+    return {code: Mark(utc(as_of), bool(frozen)) for code, as_of, frozen in rows}
 
 
 async def earliest_event(store: Store, streams: Sequence[str]) -> datetime | None:
@@ -205,7 +206,8 @@ async def last_transitions(store: Store) -> list[dict[str, Any]]:
     """The transitions that were recorded last of all: after a crash it is not known whether they were published."""
     rows = await store.rows(
         f"SELECT {', '.join(f'`{one}`' for one in LOG_COLUMNS)} FROM {DATABASE}.alert_log FINAL\n"
-        f"WHERE transition_id != '' AND recorded_at = (SELECT max(recorded_at) FROM {DATABASE}.alert_log)"
+        f"WHERE transition_id != '' AND recorded_at = (SELECT max(recorded_at) FROM {DATABASE}.alert_log)\n"
+        f"ORDER BY alert_log.as_of, step"
     )
     return [transition_of(row) for row in rows]
 

@@ -60,12 +60,24 @@ def statuses(city: FilledCity) -> dict[str, set[str]]:
     return found
 
 
+async def judged(store: Store) -> bool:
+    """Whether the alert stage judges the new entry now."""
+
+    async def publish(_: Any) -> None:
+        """Nobody listens."""
+
+    await Alerter(store, [THREE_PACKAGES], publish, event_clock=True).evaluate()
+    return THREE_PACKAGES.code in await alerts.evaluated_until(store)
+
+
 def test_until_it_is_computed_a_new_entry_is_an_error_and_nothing_else_is(city: FilledCity) -> None:
     found = statuses(city)
     assert found.keys() == CATALOGUE.keys() | {one.code for one in NEW}
     assert {code for code, several in found.items() if several == {"error"}} == {one.code for one in NEW}
+    assert not city.run(judged), "an alert of numbers that are not those of the definition"
     city.run(city.adopt)
     assert all("error" not in several for several in statuses(city).values())
+    assert city.run(judged)
 
 
 def test_a_new_entry_has_a_row_for_every_window_and_place_with_what_a_recount_gives(city: FilledCity) -> None:

@@ -22,13 +22,13 @@ from streams.alert import MINUTE, Alerter, PublishTransitions
 from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
 from streams.event_alerts import EventAlerter
+from streams.judging import Judging
 from streams.options import GROUP
 from streams.rebuild import Rebuilder, adopt
 from streams.rejects_condition import RejectsWatch
 from streams.rejects_rule import RejectsRule
 from streams.silences import Silences
 from streams.topics import ensure_topics
-from streams.worker import Judging
 
 WARM: Final = 3
 """Ticks that are not counted: the first reads the log, and ClickHouse its files."""
