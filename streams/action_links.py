@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 
 PATH: Final = "/a/"
 _TAG_BYTES: Final = 16
-_TOKEN_MAX: Final = 1024
+_TOKEN_MAX: Final = 2048
+"""The longest link is that of a source of which too much is refused: 256 letters of up to 4 bytes, which with the rest
+of the claim and the tag are 1500 characters in base64."""
 
 
 class LinkError(Exception):
