@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 import orjson
-from limits import RateLimitItem
+from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from yarl import URL
@@ -103,6 +103,12 @@ class Robot:
         if code in self._codes.waits:
             return Outcome("failed", detail, self._codes.waits[code])
         return Outcome("refused" if code in self._codes.refused else "failed", detail)
+
+
+def a_minute(most: int) -> RateLimitItem:
+    """So many messages a minute by the platform's count. It counts them when they arrive: one may need as long as its
+    attempt lasts, and a later one no time at all, so the minute is longer by that on our side."""
+    return RateLimitItemPerSecond(most, 60 + int(TIMEOUT_SECONDS))
 
 
 def headline(message: Message) -> str:

@@ -9,10 +9,9 @@ import time
 from typing import Any, Final
 
 import orjson
-from limits import RateLimitItemPerMinute
 
 from sinks.notify.channel import Outcome
-from sinks.notify.chat import Codes, Robot, actions, fitted, headline, paragraphs
+from sinks.notify.chat import Codes, Robot, a_minute, actions, fitted, headline, paragraphs
 from sinks.notify.envelope import Message
 
 BYTES_MOST: Final = 20_000
@@ -36,7 +35,7 @@ class DingTalkChannel:
     def __init__(self, name: str, url: str, secret: str = "") -> None:
         self.name = name
         self._secret = secret
-        self._robot = Robot(url, CODES, [RateLimitItemPerMinute(PER_MINUTE)], [secret])
+        self._robot = Robot(url, CODES, [a_minute(PER_MINUTE)], [secret])
 
     async def send(self, message: Message) -> Outcome:
         """Sends one Markdown message; DingTalk knows no idempotency, so a repeat is shown twice."""

@@ -6,10 +6,8 @@ import base64
 import hashlib
 from typing import Any, Final
 
-from limits import RateLimitItemPerMinute
-
 from sinks.notify.channel import Outcome
-from sinks.notify.chat import Codes, Robot, actions, fitted, headline, paragraphs
+from sinks.notify.chat import Codes, Robot, a_minute, actions, fitted, headline, paragraphs
 from sinks.notify.envelope import Message
 
 BYTES_MOST: Final = 4096
@@ -28,7 +26,7 @@ class WeComChannel:
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
-        self._robot = Robot(url, CODES, [RateLimitItemPerMinute(PER_MINUTE)], [])
+        self._robot = Robot(url, CODES, [a_minute(PER_MINUTE)], [])
 
     async def send(self, message: Message) -> Outcome:
         """Sends the message, then its picture; a picture that is not taken changes nothing about the message."""

@@ -8,7 +8,7 @@ import hmac
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ class Platform:
         self.asked = 0
         self.answers: list[web.Response] = []
         """Given before anything is looked at."""
+        self.clock: Callable[[], float] = time.monotonic
         self._moments: list[float] = []
 
     def url(self, server: str) -> str:
@@ -46,11 +47,11 @@ class Platform:
         return f"{server}{self.path}"
 
     def fast(self, most: int, seconds: float) -> bool:
-        return len([one for one in self._moments if one > time.monotonic() - seconds]) > most
+        return len([one for one in self._moments if one > self.clock() - seconds]) > most
 
     async def handle(self, request: web.Request) -> web.Response:
         self.asked += 1
-        self._moments.append(time.monotonic())
+        self._moments.append(self.clock())
         raw = await request.read()
         if self.answers:
             return self.answers.pop(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -174,8 +175,34 @@ def test_a_channel_waits_on_its_own_side_before_the_platform_blocks_it(name: str
 
     outcomes = with_channel(name, act, platform)
     assert [one.word for one in outcomes] == ["delivered"] * at_once + ["failed"]
-    assert 0 < outcomes[-1].retry_after <= (1 if name == "feishu" else 60)
+    assert 0 < outcomes[-1].retry_after <= (1 if name == "feishu" else 70)
     assert platform.asked == at_once
+
+
+@pytest.mark.parametrize("name", ["dingtalk", "wecom"])
+@pytest.mark.parametrize("trip", [0.0, 9.5])
+def test_a_platform_that_a_message_reaches_late_does_not_count_more_than_it_takes(
+    name: str, trip: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, passed, ours = THREE[name][0](), 0.0, time.time
+
+    def arrives() -> float:
+        nonlocal passed
+        passed += trip if platform.asked == 1 else 0.0
+        return time.monotonic() + passed
+
+    monkeypatch.setattr(platform, "clock", arrives)
+    monkeypatch.setattr(time, "time", lambda: ours() + passed)
+
+    async def act(one: Channel) -> None:
+        nonlocal passed
+        while len(platform.taken) < 45 and passed < 300:
+            outcome = await one.send(message())
+            assert "errcode" not in outcome.detail or outcome.word == "delivered", f"{outcome.detail} after {passed} s"
+            passed += 0.0 if outcome.word == "delivered" else 0.25
+
+    with_channel(name, act, platform)
+    assert platform.asked == len(platform.taken) == 45
 
 
 def test_feishu_is_sent_at_most_100_a_minute_and_5_a_second() -> None:
