@@ -33,6 +33,10 @@ def create_notifier(
     tasks: list[asyncio.Task[None]] = []
     stores: list[Store] = []
 
+    def first_of_group() -> bool:
+        """Of several notifiers one looks at the clock."""
+        return any((one.topic, one.partition) == (ALERTS_TOPIC, 0) for one in app.consumer.assignment())
+
     async def opened() -> Store:
         stores.append(await Store.open(options.clickhouse))
         return stores[-1]
@@ -42,9 +46,9 @@ def create_notifier(
         store = await opened()
         notifier = Notifier(store, channels, plan)
         run = stopping_on_failure(notifier.run)
-        tasks.extend(asyncio.create_task(run(channel, done)) for channel in channels)
+        tasks.extend(asyncio.create_task(run(channel)) for channel in channels)
         tasks.append(asyncio.create_task(_commit(app, done)))
-        tasks.append(asyncio.create_task(stopping_on_failure(make_rounds(store, notifier).run)()))
+        tasks.append(asyncio.create_task(stopping_on_failure(make_rounds(store, notifier).run)(first_of_group)))
         async for event in stream.noack().events():
             await notifier.take(event.message, done)
 

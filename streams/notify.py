@@ -4,13 +4,12 @@ A channel that hangs or refuses does not delay the others. A transition is commi
 refused it; what had been delivered before a crash is known from the record and is not sent again. Between a delivery
 and its record a crash may send once more, under the same idempotency key.
 
-What waits in a channel for people while many things happen is joined: a storm is one message.
+What comes to a channel for people while many things happen is joined: a storm is one message.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from types import MappingProxyType
@@ -27,19 +26,17 @@ from sinks.clickhouse.alert_actions import active_silences
 from sinks.clickhouse.alerts import Attempts
 from sinks.clickhouse.briefing import Briefing, brief_on
 from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.duty import STILL
 from sinks.notify.channel import Channel, Outcome
 from sinks.notify.envelope import Link, Message
-from sinks.notify.message import SENT_STATES, compose, digest, severity
+from sinks.notify.message import SENT_STATES, Late, compose, digest, severity
 from sinks.notify.words import Language
 from streams.delivery import deliver
 from streams.routing import Maintenance, Route, assignments, in_maintenance, silenced
+from streams.storm import Gathering
 from streams.transport import Records
 
 log: Final = logging.getLogger(__name__)
-
-STORM: Final = 8
-"""So many messages that wait for one channel of people are joined."""
-STORM_MOST: Final = 200
 
 BRIEFING_SECONDS: Final = 3.0
 """A message is not held up for what would only make it better."""
@@ -64,11 +61,22 @@ class Plan(NamedTuple):
 
 
 class _Pending:
-    """One list of transitions and how many deliveries of it are open; no list for what came otherwise."""
+    """One list of transitions: it is done when it has been read and all that waits for it is settled."""
 
-    def __init__(self, record: Record | None) -> None:
-        self.record = record
-        self.open = 0
+    def __init__(self, record: Record, done: asyncio.Queue[Record]) -> None:
+        self._record = record
+        self._done = done
+        self._open = 1  # the reading itself
+
+    def open(self) -> None:
+        """One thing more is waited for."""
+        self._open += 1
+
+    def settled(self) -> None:
+        """One thing is waited for no longer."""
+        self._open -= 1
+        if not self._open:
+            self._done.put_nowait(self._record)
 
 
 class Delivery(NamedTuple):
@@ -76,12 +84,12 @@ class Delivery(NamedTuple):
 
     channel: str
     id: str
+    """Under which attempts are recorded, and by which the channel knows it again."""
     told: Transition | Message
     attempts: int
     """Attempts that are recorded already."""
-    pending: _Pending
-    unanswered_since: datetime | None = None
-    """When others were told of it, where it is escalated."""
+    late: Late | None = None
+    """Why it is told after its minute, where it is."""
 
 
 class Notifier:
@@ -91,7 +99,9 @@ class Notifier:
         self._store = store
         self._plan = plan
         self._queues: dict[str, asyncio.Queue[Delivery]] = {one.name: asyncio.Queue() for one in channels}
-        self._queued: set[tuple[str, str]] = set()
+        self._waiting: dict[tuple[str, str], list[_Pending]] = {}
+        """Of each channel and identity that is under way, the lists that wait for it: after a rebalance a list is read
+        again while its deliveries still go on, and is not to be committed before they are settled."""
 
     def language(self, channel: str) -> Language:
         """In which people of a channel read."""
@@ -99,74 +109,88 @@ class Notifier:
 
     async def take(self, record: Record, done: asyncio.Queue[Record]) -> None:
         """Hands the transitions of one list to their channels; `done` gets the list when all have finished with it."""
-        pending = _Pending(record)
+        pending = _Pending(record, done)
         wanted: list[Delivery] = []
         at = now()
         silences = await active_silences(self._store, at)
         for one in cast(Records, record.value):
             transition = orjson.loads(one.value or b"null")
             if transition and self._is_sent(transition, silences, at):
-                assigned = assignments(self._plan.routes, self._queues, transition, severity(transition), at)
-                names = [assignment.channel for assignment in assigned]
-                wanted += await self._deliveries(transition["transition_id"], transition, names, pending)
-        self._enqueue(wanted, pending)
-        if not wanted:
-            done.put_nowait(record)
+                wanted += await self._deliveries(
+                    transition["transition_id"], transition, self.assigned(transition, at), pending
+                )
+        self._enqueue(wanted)
+        pending.settled()
+
+    def assigned(self, transition: Transition, at: datetime) -> list[str]:
+        """The channels that are told of a transition at a moment."""
+        found = assignments(self._plan.routes, self._queues, transition, severity(transition), at)
+        return [one.channel for one in found]
+
+    def held_back(self, transition: Transition, silences: Sequence[Silence], at: datetime) -> bool:
+        """Whether a maintenance or one of the silences holds it back at a moment."""
+        if in_maintenance(self._plan.maintenance, transition, severity(transition), at) is not None:
+            return True
+        return silenced(silences, transition, at) is not None
 
     def _is_sent(self, transition: Transition, silences: Sequence[Silence], at: datetime) -> bool:
         """Whether people are told: not of what the city's message stands for, is silenced or in maintenance."""
         if transition["to_state"] not in SENT_STATES or transition.get("inhibited_by"):
             return False
-        if in_maintenance(self._plan.maintenance, transition, severity(transition), at) is not None:
-            return False
-        return silenced(silences, transition, at) is None
+        return not self.held_back(transition, silences, at)
 
     async def tell(self, message: Message, channels: Collection[str]) -> None:
         """Sends what the clock asks for, such as a summary, once to each of these channels."""
-        pending = _Pending(None)
-        self._enqueue(await self._deliveries(message.id, message, channels, pending), pending)
+        self._enqueue(await self._deliveries(message.id, message, channels))
 
-    async def escalate(self, transition: Transition, told_at: datetime, channels: Collection[str]) -> int:
-        """Sends what nobody has acknowledged once to each of these channels; returns to how many it goes now.
+    async def tell_late(self, transition: Transition, late: Late, channels: Collection[str]) -> int:
+        """Sends what still fires once to each of these channels; returns to how many it goes now.
 
-        :param told_at: when others were told."""
-        pending = _Pending(None)
-        wanted = await self._deliveries(str(transition["transition_id"]), transition, channels, pending)
-        self._enqueue([one._replace(unanswered_since=told_at) for one in wanted], pending)
+        A transition that was held back stays without a delivery, so what is told at last of it has its own identity."""
+        identity = f"{STILL if late.why == 'held_back' else ''}{transition['transition_id']}"
+        wanted = await self._deliveries(identity, transition, channels)
+        self._enqueue([one._replace(late=late) for one in wanted])
         return len(wanted)
 
     async def _deliveries(
-        self, identity: str, told: Transition | Message, channels: Collection[str], pending: _Pending
+        self, identity: str, told: Transition | Message, channels: Collection[str], pending: _Pending | None = None
     ) -> list[Delivery]:
+        """What is to be delivered; of what is under way already the list waits for the end."""
+        names = [one for one in channels if one in self._queues and not self._waits((one, identity), pending)]
+        if not names:
+            return []
         known = await alerts.attempts(self._store, identity)
         found = []
-        for name in channels:
+        for name in names:
             so_far = known.get(name, Attempts(0, False))
-            if name in self._queues and not so_far.settled and (name, identity) not in self._queued:
-                found.append(Delivery(name, identity, told, so_far.made, pending))
+            if not so_far.settled and not self._waits((name, identity), pending):
+                self._waiting[name, identity] = []
+                self._waits((name, identity), pending)
+                found.append(Delivery(name, identity, told, so_far.made))
         return found
 
-    def _enqueue(self, wanted: Sequence[Delivery], pending: _Pending) -> None:
-        pending.open = len(wanted)
+    def _waits(self, key: tuple[str, str], pending: _Pending | None) -> bool:
+        """Whether this is under way; the list waits for it then."""
+        if key not in self._waiting:
+            return False
+        if pending is not None:
+            pending.open()
+            self._waiting[key].append(pending)
+        return True
+
+    def _enqueue(self, wanted: Sequence[Delivery]) -> None:
         for delivery in wanted:
-            self._queued.add((delivery.channel, delivery.id))
             self._queues[delivery.channel].put_nowait(delivery)
 
-    async def run(self, channel: Channel, done: asyncio.Queue[Record]) -> None:
+    async def run(self, channel: Channel) -> None:
         """Delivers what is in the channel's queue, for ever."""
-        queue = self._queues[channel.name]
+        gathering = Gathering(self._queues[channel.name], joins=channel.name in self._plan.joins)
         while True:
-            together = [await queue.get()]
-            if channel.name in self._plan.joins and queue.qsize() + 1 >= STORM:
-                with suppress(asyncio.QueueEmpty):
-                    while len(together) < STORM_MOST:
-                        together.append(queue.get_nowait())
-            await self._deliver(channel, together)
-            for delivery in together:
-                self._queued.discard((delivery.channel, delivery.id))
-                delivery.pending.open -= 1
-                if not delivery.pending.open and delivery.pending.record is not None:
-                    done.put_nowait(delivery.pending.record)
+            for together in await gathering.next():
+                await self._deliver(channel, together)
+                for delivery in together:
+                    for pending in self._waiting.pop((delivery.channel, delivery.id)):
+                        pending.settled()
 
     async def _briefing(self, transition: Transition) -> Briefing:
         try:
@@ -181,14 +205,15 @@ class Notifier:
         transition = delivery.told
         # a digest shows titles only, and a storm is no time to ask for what nobody sees
         briefing = await self._briefing(transition) if alone else Briefing()
-        return compose(
+        composed = compose(
             transition,
             briefing,
             language=self.language(delivery.channel),
             base_url=self._plan.base_url,
             links=self._plan.links(transition, now()) if transition["to_state"] == "firing" else (),
-            unanswered_since=delivery.unanswered_since,
+            late=delivery.late,
         )
+        return composed._replace(id=delivery.id)
 
     async def _deliver(self, channel: Channel, together: Sequence[Delivery]) -> None:
         messages = [await self._message(one, alone=len(together) == 1) for one in together]

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ from sinks.clickhouse.alerts import Attempted
 from sinks.clickhouse.client import brief, now
 from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.channel import Channel, Outcome
+from sinks.notify.envelope import Message
 from sinks.notify.message import outage
 from sinks.notify.words import Language
 from streams.delivery import deliver
@@ -160,12 +162,14 @@ class OutageWatch:
         while True:
             await asyncio.sleep(channel.resend_every.total_seconds())
             async with self._turns[channel.name]:
-                away = [
-                    outage(what, one.since, language=self._languages.get(channel.name, "zh"))
-                    for what, one in self._known.items()
-                    if one.told and one.since is not None
-                ]
-                await channel.resend(away)
+                await channel.resend(partial(self._away, self._languages.get(channel.name, "zh")))
+
+    async def _away(self, language: Language) -> list[Message]:
+        return [
+            outage(what, one.since, language=language)
+            for what, one in self._known.items()
+            if one.told and one.since is not None
+        ]
 
 
 async def _answers(probe: Probe) -> bool:

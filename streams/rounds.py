@@ -5,15 +5,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, Literal, NamedTuple
 
 from schemas.indicator import SHANGHAI, Indicator
 from schemas.towns import CITY_CODE
 from sinks.clickhouse import duty
+from sinks.clickhouse.alert_actions import active_silences
 from sinks.clickhouse.client import Store, now
 from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.envelope import Message
-from sinks.notify.message import Progress, compose, severity, summary, watchdog
+from sinks.notify.message import Late, Progress, compose, severity, summary, watchdog
 from sinks.notify.words import Language
 from streams.notify import Notifier
 from streams.routing import Route, escalations
@@ -27,6 +29,10 @@ SUMMARY_LATEST: Final = timedelta(minutes=10)
 
 LATELY: Final = timedelta(minutes=5)
 """An alert stage that has judged nothing for longer gives no sign of life."""
+
+
+ON_ITS_WAY: Final = timedelta(minutes=1)
+"""A transition is with the notifier so long after it was recorded, at the latest."""
 
 
 class RoundRules(NamedTuple):
@@ -79,16 +85,19 @@ class Rounds:
         self._clock = clock
         self._resent: dict[str, datetime] = {}
 
-    async def run(self) -> None:
-        """Looks for ever."""
+    async def run(self, is_ours: Callable[[], bool]) -> None:
+        """Looks for ever.
+
+        :param is_ours: whether it is this process that looks at the clock now, where there are several."""
         while True:
-            await self.once()
+            if is_ours():
+                await self.once()
             await asyncio.sleep(ROUND_SECONDS)
 
     async def once(self) -> None:
         """One round."""
         at = self._clock()
-        await self._escalate(at)
+        await self._call(at)
         await self._resend(at)
         if self._rules.summary_channels and summary_is_due(at, self._rules.summary_at):
             make = await self._summary(at)
@@ -100,25 +109,47 @@ class Rounds:
                 due = watchdog_minute(at, self._rules.watchdog_every)
                 await self._notifier.tell(watchdog(due, language=self._notifier.language(channel)), [channel])
 
-    async def _escalate(self, at: datetime) -> None:
-        if not any(route.escalate_after for route in self._rules.routes):
-            return
+    async def _call(self, at: datetime) -> None:
+        """Tells of what fires and nobody sees to: what was held back until now, and to the next what is unanswered."""
+        silences = await active_silences(self._store, at)
         for one in await duty.unacknowledged(self._store):
-            due = escalations(self._rules.routes, one.transition, severity(one.transition), one.told_at, False, at)
-            named = [assignment.channel for assignment in due]
-            if told := await self._notifier.escalate(one.transition, one.told_at, named):
-                log.info("%s is escalated to %d channels", one.transition["alert_id"], told)
+            if self._notifier.held_back(one.transition, silences, at):
+                continue
+            why: Literal["unanswered", "undelivered", "held_back"] = "unanswered" if one.delivered else "undelivered"
+            if one.tried:
+                channels = self._next(one, at)
+            elif one.transition["inhibited_by"] or at < one.told_at + ON_ITS_WAY:
+                continue  # the end of the city's alert names it, or it comes yet
+            elif await self._was_held_back(one):
+                why, channels = "held_back", self._notifier.assigned(one.transition, at)
+            else:
+                channels = self._next(one, at)
+            if told := await self._notifier.tell_late(one.transition, Late(why, one.told_at), channels):
+                log.info("%s still fires (%s) and is told to %d channels", one.transition["alert_id"], why, told)
+
+    def _next(self, one: duty.Unanswered, at: datetime) -> list[str]:
+        """Who is told next by now."""
+        due = escalations(self._rules.routes, one.transition, severity(one.transition), one.told_at, False, at)
+        return [assignment.channel for assignment in due]
+
+    async def _was_held_back(self, one: duty.Unanswered) -> bool:
+        """Whether a maintenance or a silence held it back when it was recorded, or when it came to the notifier."""
+        for moment in (one.told_at, one.told_at + ON_ITS_WAY):
+            if self._notifier.held_back(one.transition, await active_silences(self._store, moment), moment):
+                return True
+        return False
 
     async def _resend(self, at: datetime) -> None:
-        due = [one for one in self._resending if at - self._resent.get(one.name, _NEVER) >= one.resend_every]
-        if not due:
-            return
-        firing = [compose(one) for one in await duty.told_and_firing(self._store, [one.name for one in due])]
-        for channel in due:
-            outcome = await channel.resend(firing)
+        for channel in self._resending:
+            if at - self._resent.get(channel.name, _NEVER) < channel.resend_every:
+                continue
+            outcome = await channel.resend(partial(self._firing, channel.name))
             self._resent[channel.name] = at
             if outcome.word != "delivered":
                 log.warning("channel %s: what fires could not be sent again: %s", channel.name, outcome.detail)
+
+    async def _firing(self, channel: str) -> list[Message]:
+        return [compose(one) for one in await duty.told_and_firing(self._store, [channel])]
 
     async def _summary(self, at: datetime) -> Callable[[Language], Message]:
         rates, firing, transitions = await duty.of_the_day(self._store, at - timedelta(days=1))

@@ -13,27 +13,38 @@ _FIRING: Final = f"""(SELECT * FROM {DATABASE}.alert_log FINAL WHERE transition_
     SELECT alert_id FROM {DATABASE}.alerts WHERE state = 'firing'
 ) ORDER BY alert_log.as_of DESC, step DESC LIMIT 1 BY alert_id)"""
 """Of every alert that fires the transition to firing."""
-_TOLD: Final = f"""(SELECT transition_id, min(raw_alert_deliveries.at) AS told_at, groupUniqArray(channel) AS channels
-    FROM {DATABASE}.raw_alert_deliveries WHERE outcome IN ('delivered', 'handed_over') GROUP BY transition_id)"""
+STILL: Final = "still-"
+"""Begins the identity under which people are told at last of a transition that was held back."""
+_TOLD: Final = f"""(SELECT replaceRegexpOne(raw_alert_deliveries.transition_id, '^{STILL}', '') AS transition_id,
+        min(raw_alert_deliveries.at) AS told_at, count() AS made,
+        groupUniqArrayIf(channel, outcome IN ('delivered', 'handed_over')) AS channels
+    FROM {DATABASE}.raw_alert_deliveries GROUP BY transition_id)"""
+"""By transition, when it was first tried to tell somebody, and which channels have taken it."""
 
 
 class Unanswered(NamedTuple):
-    """A transition to firing that nobody has acknowledged, and when people were told first."""
+    """A transition to firing that nobody has acknowledged."""
 
     transition: dict[str, Any]
     told_at: datetime
+    """When it was first tried to tell somebody; where it was not, when it was recorded."""
+    tried: bool
+    delivered: bool
+    """Whether any channel has taken it."""
 
 
 async def unacknowledged(store: Store) -> list[Unanswered]:
-    """What fires, was told, and is neither acknowledged nor silenced, nor told by a city that fires too."""
+    """What fires and is neither acknowledged nor silenced, nor told by a city that fires too. A channel that does not
+    take a message is no reason to call nobody else."""
     rows = await store.rows(
-        f"SELECT {_COLUMNS}, told.told_at FROM {_FIRING} AS log INNER JOIN {_TOLD} AS told USING (transition_id)\n"
+        f"SELECT {_COLUMNS}, if(told.made > 0, told.told_at, log.recorded_at), told.made > 0, notEmpty(told.channels)\n"
+        f"FROM {_FIRING} AS log LEFT JOIN {_TOLD} AS told USING (transition_id)\n"
         f"WHERE log.to_state = 'firing' AND log.alert_id IN (SELECT alert_id FROM {DATABASE}.alerts\n"
         f"    WHERE acknowledged_by IS NULL AND (silenced_until IS NULL OR silenced_until < now64(6)))\n"
         f"    AND (log.scope NOT IN ('town', 'platform') OR (log.indicator, log.window, log.subject) NOT IN (\n"
         f"        SELECT indicator, window, subject FROM {DATABASE}.alerts WHERE scope = 'city' AND state = 'firing'))"
     )
-    return [Unanswered(transition_of(row[:-1]), utc(row[-1])) for row in rows]
+    return [Unanswered(transition_of(row[:-3]), utc(row[-3]), bool(row[-2]), bool(row[-1])) for row in rows]
 
 
 async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 Alertmanager takes an alert as over when it is not sent again until its end, so that what fires is sent again. A batch
 with one alert that it does not like is answered 400 although the others are taken; so each alert is its own request."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -31,9 +32,14 @@ class AlertmanagerChannel:
         self.resend_every = resend
         self._url = f"{url.rstrip('/')}/api/v2/alerts"
         self._session: aiohttp.ClientSession | None = None
+        self._turn = asyncio.Lock()
 
     async def send(self, message: Message) -> Outcome:
         """Sends one alert; what is no alert does not go there."""
+        async with self._turn:
+            return await self._sent(message)
+
+    async def _sent(self, message: Message) -> Outcome:
         if message.kind not in KINDS:
             return Outcome("delivered", "not for Alertmanager")
         if self._session is None:
@@ -46,20 +52,24 @@ class AlertmanagerChannel:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             return Outcome("failed", f"{type(error).__name__}: Alertmanager does not answer")
 
-    async def resend(self, firing: Sequence[Message]) -> Outcome:
+    async def resend(self, firing: Callable[[], Awaitable[Sequence[Message]]]) -> Outcome:
         """Sends again what still fires, which has to happen every `resend_every`; the worst outcome of all.
 
-        The first that fails ends it, as Alertmanager is not there then."""
-        refused: list[str] = []
-        for one in firing:
-            outcome = await self.send(one)
-            if outcome.word == "failed":
-                return outcome
-            if outcome.word == "refused":
-                refused.append(f"{one.id}: {outcome.detail}")
+        The first that fails ends it, as Alertmanager is not there then.
+
+        :param firing: what fires now. Asked and sent in one turn, so that the end of an alert is sent after it."""
+        async with self._turn:
+            messages = await firing()
+            refused: list[str] = []
+            for one in messages:
+                outcome = await self._sent(one)
+                if outcome.word == "failed":
+                    return outcome
+                if outcome.word == "refused":
+                    refused.append(f"{one.id}: {outcome.detail}")
         if refused:
-            return Outcome("refused", f"{len(refused)} of {len(firing)}, the first is {refused[0]}")
-        return Outcome("delivered", f"{len(firing)} sent again")
+            return Outcome("refused", f"{len(refused)} of {len(messages)}, the first is {refused[0]}")
+        return Outcome("delivered", f"{len(messages)} sent again")
 
     async def close(self) -> None:
         """Closes the connections."""

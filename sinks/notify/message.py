@@ -14,12 +14,12 @@ from sinks.clickhouse.briefing import Briefing
 from sinks.notify.envelope import Line, Link, Message, Severity, chinese_for_machines
 from sinks.notify.facts import clock, moment
 from sinks.notify.summary import Progress, summary
-from sinks.notify.telling import counts, told
+from sinks.notify.telling import Late, counts, told
 from sinks.notify.trend import draw_trend
 from sinks.notify.words import Language, Words, lasted, place_name, rate_name
 
 __all__ = [
-    "SENT_STATES", "Progress", "compose", "digest", "outage", "severity", "summary", "test_message", "watchdog",
+    "SENT_STATES", "Late", "Progress", "compose", "digest", "outage", "severity", "summary", "test_message", "watchdog",
 ]  # fmt: skip
 
 SENT_STATES: Final = ("firing", "resolved")
@@ -50,7 +50,7 @@ def compose(
     language: Language = "zh",
     base_url: str = "",
     links: Sequence[Link] = (),
-    unanswered_since: datetime | None = None,
+    late: Late | None = None,
 ) -> Message:
     """The message of one transition as it is on the topic.
 
@@ -58,12 +58,12 @@ def compose(
     :param language: of what people read; the text of `body` is Chinese always.
     :param base_url: of the dashboard, without a slash at its end; no link where it is empty.
     :param links: what a person can do by opening it, such as acknowledge.
-    :param unanswered_since: when others were told first, where it is escalated because nobody has acknowledged."""
-    telling = told(transition, briefing, language, unanswered_since)
+    :param late: why it is told after its minute, where it is."""
+    telling = told(transition, briefing, language, late)
     if transition["to_state"] == "firing" and not links:  # nothing to open: commands want the alert's own name
         named = Line(Words("告警编号", "alert").said(language), str(transition["alert_id"]))
         telling = telling._replace(lines=(*telling.lines, named))
-    chinese = told(transition, briefing, "zh", unanswered_since).paragraph("zh")
+    chinese = told(transition, briefing, "zh", late).paragraph("zh")
     page = (Link(Words("详情", "dashboard").said(language), _page(base_url, language)),) if base_url else ()
     weight = severity(transition)
     body = {name: value for name, value in transition.items() if name not in ("held", "step")}

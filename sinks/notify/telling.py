@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from schemas.indicator import percent
 from schemas.indicators import CATALOGUE
@@ -25,7 +25,21 @@ from sinks.notify.words import (
 )
 
 _MARKS: Final = {"firing": Words("告警", "FIRING"), "resolved": Words("恢复", "RESOLVED")}
+_LATE: Final = {
+    "unanswered": Words("已通知他人，无人确认", "others were told, nobody acknowledged"),
+    "undelivered": Words("通知未能送达，无人确认", "others could not be told, nobody acknowledged"),
+    "held_back": Words("维护或静默期间未发送", "held back until now by a maintenance or a silence"),
+}
 _UNITS: Final = ("s", "m", "h", "d")
+
+
+class Late(NamedTuple):
+    """Why an alert is told after its minute: others were told and nobody has acknowledged; they could not be told and
+    nobody has; or a maintenance or a silence held it back until now."""
+
+    why: Literal["unanswered", "undelivered", "held_back"]
+    since: datetime
+    """When others were told, or when it was recorded."""
 
 
 class Telling(NamedTuple):
@@ -86,18 +100,18 @@ def several(texts: Sequence[str], language: Language) -> str:
     return ("；" if language == "zh" else "; ").join(texts)
 
 
-def told(
-    transition: Mapping[str, Any], briefing: Briefing, language: Language, unanswered_since: datetime | None = None
-) -> Telling:
-    """The words of a transition of any kind.
-
-    :param unanswered_since: when others were told and did not answer, where this is said because of that."""
+def told(transition: Mapping[str, Any], briefing: Briefing, language: Language, late: Late | None = None) -> Telling:
+    """The words of a transition of any kind."""
     title, lines = _head(transition, language)
     mark = _MARKS.get(str(transition["to_state"]), Words("变化", "CHANGED")).said(language)
-    if unanswered_since is not None:
-        mark = Words("升级", "ESCALATED").said(language)
-        why = Words("已通知他人，无人确认", "others were told, nobody acknowledged").said(language)
-        lines.append(_line(Words("升级原因", "escalated"), f"{clock(unanswered_since)} {why}", language))
+    if late is not None:
+        why = f"{clock(late.since)} {_LATE[late.why].said(language)}"
+        if late.why == "held_back":
+            mark = Words("仍在告警", "STILL FIRING").said(language)
+            lines.append(_line(Words("说明", "note"), why, language))
+        else:
+            mark = Words("升级", "ESCALATED").said(language)
+            lines.append(_line(Words("升级原因", "escalated"), why, language))
     if transition["to_state"] == "resolved" and transition["kind"] != "rate":
         if said := missed(transition):
             mark = Words("结束", "OVER").said(language)

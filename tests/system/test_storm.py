@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from schemas.towns import TOWNS
-from streams.notify import STORM as STORM_LEAST
+from streams.storm import STORM as STORM_LEAST
 from tests.sinks.notify.real_alertmanager import NEEDED, alertmanager, firing
 from tests.sinks.notify.test_email import Mailbox, part, server
 from tests.system.records import BANQUET, RECORD, Record

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,15 @@ def with_channel(url: str, *acts: Callable[[AlertmanagerChannel], Any], resend: 
     return asyncio.run(run())
 
 
+def these(*messages: Message) -> Callable[[], Awaitable[Sequence[Message]]]:
+    """What fires now."""
+
+    async def firing() -> Sequence[Message]:
+        return messages
+
+    return firing
+
+
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -74,7 +83,7 @@ def test_an_alert_fires_is_told_again_and_is_over(url: str) -> None:
     assert abs(moment(first["startsAt"]) - moment(one.body["since"])) < timedelta(seconds=1)
     assert 170 < moment(first["endsAt"]).timestamp() - began < 200
 
-    (outcome,) = with_channel(url, lambda channel: channel.resend([one]))
+    (outcome,) = with_channel(url, lambda channel: channel.resend(these(one)))
     assert outcome == Outcome("delivered", "1 sent again")
     (again,) = firing(url, "a.city.330681.now")
     assert again["fingerprint"] == first["fingerprint"]
@@ -95,7 +104,7 @@ def test_what_is_not_told_again_ends_by_itself(url: str) -> None:
 
 def test_one_alert_that_is_refused_does_not_keep_the_others(url: str) -> None:
     broken = alert("c.2")._replace(links=(LINK._replace(url="http://[broken"),))
-    (outcome,) = with_channel(url, lambda one: one.resend([alert("c.1"), broken, alert("c.3")]))
+    (outcome,) = with_channel(url, lambda one: one.resend(these(alert("c.1"), broken, alert("c.3"))))
     assert outcome.word == "refused"
     assert "1 of 3" in outcome.detail
     assert firing(url, "c.1")
@@ -130,7 +139,7 @@ def test_only_what_fires_goes_there(kind: str) -> None:
 
 def test_an_alertmanager_that_is_not_there_is_tried_again() -> None:
     outcomes = with_channel(
-        "http://127.0.0.1:1", lambda one: one.send(alert("d")), lambda one: one.resend([alert("d"), alert("e")])
+        "http://127.0.0.1:1", lambda one: one.send(alert("d")), lambda one: one.resend(these(alert("d"), alert("e")))
     )
     assert [one.word for one in outcomes] == ["failed", "failed"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.briefing import Briefing, TrendPoint, WorstOperator
 from sinks.notify.envelope import Link, Message
-from sinks.notify.message import Progress, compose, digest, outage, severity, summary, test_message, watchdog
+from sinks.notify.message import Late, Progress, compose, digest, outage, severity, summary, test_message, watchdog
 from sinks.notify.words import NAMES, lasted, rate_name, what_to_do
 
 AT = datetime(2026, 11, 23, 4, 11, tzinfo=UTC)
@@ -298,11 +298,17 @@ def test_a_digest_tells_of_an_alert_once_as_its_last_message_leaves_it(told: lis
 
 def test_who_is_told_because_nobody_answered_reads_so() -> None:
     told_at = AT + timedelta(minutes=2)
-    message = compose(rate(), unanswered_since=told_at)
+    message = compose(rate(), late=Late("unanswered", told_at))
     assert message.title.startswith("【升级】诸暨市")
     assert "升级原因：2026-11-23 12:13 已通知他人，无人确认" in message.text
     assert "升级原因" in message.body["text"]
-    assert compose(rate(), language="en", unanswered_since=told_at).title.startswith("[ESCALATED]")
+    assert compose(rate(), language="en", late=Late("unanswered", told_at)).title.startswith("[ESCALATED]")
+
+
+def test_what_was_held_back_reads_so_when_it_is_told_at_last() -> None:
+    message = compose(rate(), late=Late("held_back", AT))
+    assert message.title.startswith("【仍在告警】诸暨市")
+    assert "说明：2026-11-23 12:11 维护或静默期间未发送" in message.text
 
 
 def test_a_digest_carries_no_link_that_acts_on_one_alert() -> None:

@@ -1,0 +1,190 @@
+"""What the notifier does between the topic and the channels: nothing is lost, doubled or sent in bits, and what fires
+is told in the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import orjson
+import pytest
+from faust.types import Message as Record
+
+from schemas.indicators import INDICATORS
+from sinks.clickhouse import alerts
+from sinks.clickhouse.alerts import log_row, record
+from sinks.clickhouse.client import Store
+from sinks.notify.webhook import WebhookChannel
+from streams.notify import Notifier, Plan
+from streams.rounds import RoundRules, Rounds
+from streams.routing import Maintenance, Route
+from tests.streams.city import FilledCity
+from tests.system.test_alerts import Webhook
+
+AT: Final = datetime(2026, 11, 20, 3, 36, tzinfo=UTC)
+MINUTE: Final = timedelta(minutes=1)
+TOWN: Final = "330681001"
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledCity]:
+    city = FilledCity(tmp_path_factory.mktemp("city"), orders=100)
+    yield city
+    city.stop()
+
+
+@pytest.fixture
+def webhooks(city: FilledCity) -> Iterator[Callable[[int], Webhook]]:
+    """Makes receivers that are out of order for so many requests. Nothing fires when the test begins."""
+    for table in ("alert_log", "raw_alert_deliveries", "raw_alert_actions"):
+        city.writer.command(f"TRUNCATE TABLE yangguang.{table}")
+    made: list[Webhook] = []
+
+    def make(failures: int = 0) -> Webhook:
+        made.append(Webhook(failures))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def finding(number: int) -> dict[str, Any]:
+    name = f"finding_critical.town.{TOWN}..f-{number}"
+    return log_row(
+        alert_id=name, transition_id=f"t-{number}", kind="event", indicator="finding_critical", scope="town",
+        scope_id=TOWN, window="", subject=f"f-{number}", from_state="pending", to_state="firing", since=AT, as_of=AT,
+        recorded_at=AT, step=0, facts="{}",
+    )  # fmt: skip
+
+
+def as_list(*transitions: dict[str, Any]) -> Record:
+    """Transitions as they come from the topic together."""
+    values = [SimpleNamespace(value=orjson.dumps(one)) for one in transitions]
+    return cast(Record, SimpleNamespace(value=values))
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 # what is waited for is another server's
+            await asyncio.sleep(0.01)
+
+
+def running(
+    city: FilledCity, hooks: dict[str, Webhook], plan: Plan, story: Callable[[Store, Notifier], Awaitable[None]]
+) -> None:
+    """Runs a notifier with these channels for as long as the story lasts."""
+
+    async def run(store: Store) -> None:
+        channels = [WebhookChannel(name, hook.url) for name, hook in hooks.items()]
+        notifier = Notifier(store, channels, plan)
+        tasks = [asyncio.create_task(notifier.run(one)) for one in channels]
+        try:
+            await story(store, notifier)
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            for one in channels:
+                await one.close()
+
+    city.run(run)
+
+
+def test_a_list_that_is_read_again_is_not_done_before_its_deliveries_are(
+    city: FilledCity, webhooks: Callable[[int], Webhook]
+) -> None:
+    hook = webhooks(2)
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(_: Store, notifier: Notifier) -> None:
+        first, again = as_list(finding(1)), as_list(finding(1))
+        await notifier.take(first, done)
+        await until(lambda: hook.asked == 1)
+        await notifier.take(again, done)
+        assert done.empty(), "its delivery has failed once and is under way"
+        both = [await done.get(), await done.get()]
+        assert all(one is other for one, other in zip(both, (first, again), strict=True))
+        assert [one.key for one in hook.received] == ["t-1"]
+        last = as_list(finding(1))
+        await notifier.take(last, done)
+        assert done.get_nowait() is last, "all of it is delivered"
+
+    running(city, {"duty": hook}, Plan(), story)
+
+
+def test_a_storm_that_comes_one_by_one_is_one_digest_for_people_and_each_for_machines(
+    city: FilledCity, webhooks: Callable[[int], Webhook]
+) -> None:
+    people, machine = webhooks(0), webhooks(0)
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(_: Store, notifier: Notifier) -> None:
+        for number in range(60):
+            await notifier.take(as_list(finding(number)), done)
+        await until(lambda: done.qsize() == 60)
+
+    running(city, {"people": people, "machine": machine}, Plan(joins=["people"]), story)
+    assert len(people.received) == 1
+    assert len(people.received[0].body["ids"]) == 60
+    assert len(machine.received) == 60
+
+
+def rounds_of(store: Store, notifier: Notifier, routes: Sequence[Route], at: datetime) -> Rounds:
+    return Rounds(store, notifier, RoundRules(routes=routes, summary_at=None), INDICATORS, clock=lambda: at)
+
+
+def test_where_the_first_channel_takes_nothing_the_next_is_told_all_the_same(
+    city: FilledCity, webhooks: Callable[[int], Webhook]
+) -> None:
+    duty, boss = webhooks(1_000), webhooks(0)
+    routes = (Route("all", ("duty",), escalate_after=15 * MINUTE, escalate_to=("boss",)),)
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(store: Store, notifier: Notifier) -> None:
+        await record(store, [finding(1)])
+        await notifier.take(as_list(finding(1)), done)
+        await until(lambda: duty.asked > 1)
+        present = datetime.now(UTC)
+        await rounds_of(store, notifier, routes, present + 14 * MINUTE).once()
+        assert not boss.received
+        await rounds_of(store, notifier, routes, present + 16 * MINUTE).once()
+        await until(lambda: len(boss.received) == 1)
+
+    running(city, {"duty": duty, "boss": boss}, Plan(routes=routes), story)
+    assert not duty.received
+    assert "【升级】" in boss.received[0].body["text"]
+    assert "通知未能送达，无人确认" in boss.received[0].body["text"]
+
+
+def test_what_begins_in_a_maintenance_and_goes_on_is_told_after_it_and_escalated_from_then_on(
+    city: FilledCity, webhooks: Callable[[int], Webhook]
+) -> None:
+    duty, boss = webhooks(0), webhooks(0)
+    present = datetime.now(UTC)
+    quiet = Maintenance("night", begin=present - MINUTE, end=present + 20 * MINUTE)
+    routes = (Route("all", ("duty",), escalate_after=15 * MINUTE, escalate_to=("boss",)),)
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(store: Store, notifier: Notifier) -> None:
+        await record(store, [finding(1)])
+        taken = as_list(finding(1))
+        await notifier.take(taken, done)
+        assert done.get_nowait() is taken
+        await rounds_of(store, notifier, routes, present + 19 * MINUTE).once()
+        assert not duty.received + boss.received, "neither told nor escalated in the maintenance"
+        for _ in range(2):
+            await rounds_of(store, notifier, routes, present + 21 * MINUTE).once()
+            await until(lambda: len(duty.received) == 1)
+        assert await alerts.attempts(store, "t-1") == {}, "what is held back has no delivery"
+        assert not boss.received, "the first channels have just been told"
+        await rounds_of(store, notifier, routes, datetime.now(UTC) + 21 * MINUTE).once()
+        await until(lambda: len(boss.received) == 1)
+
+    running(city, {"duty": duty, "boss": boss}, Plan(routes=routes, maintenance=[quiet]), story)
+    assert [one.key for one in duty.received] == ["still-t-1"]
+    assert "【仍在告警】" in duty.received[0].body["text"]
+    assert "维护或静默期间未发送" in duty.received[0].body["text"]
