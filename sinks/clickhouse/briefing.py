@@ -21,6 +21,9 @@ _HOURS_FROM: Final = timedelta(hours=24)
 """Longer windows are read by whole hours: a picture needs no minutes."""
 _UNITS_UP_TO: Final = timedelta(hours=24)
 """Orders of longer windows are too many to be looked at one by one while a message waits."""
+_PEOPLE: Final = f"""SELECT operator_id FROM {raw_table(Operator)} WHERE {superseded_filter(Operator)}
+GROUP BY operator_id HAVING argMax(kind, {KEY}) = 'banquet_cook'"""
+"""Operators that are people: a message names businesses only."""
 
 
 class TrendPoint(NamedTuple):
@@ -179,7 +182,7 @@ async def _operators(
         return ()
     if not bad:
         return ()
-    # names are asked of the few that were found: those of banquet cooks are stored masked
+    # names are asked of the few that were found
     rows = await store.rows(bad, _asked(indicator, transition))
     names: dict[str, str] = {}
     if rows:
@@ -201,6 +204,7 @@ def _bad_stock(indicator: Indicator, at: int) -> str:
     wanted = f"span.from <= toDateTime({at}) AND span.until > toDateTime({at})"
     return f"""SELECT unit_id, numerator, denominator FROM ({stock_parts(wanted, ", unit_id")})
 WHERE indicator = {{code:String}} AND scope = {{scope:String}} AND scope_id = {{scope_id:String}} AND {bad}
+    AND unit_id NOT IN ({_PEOPLE})
 ORDER BY begin DESC, unit_id LIMIT {MOST_OPERATORS}"""
 
 
@@ -216,7 +220,7 @@ def _bad_units(indicator: Indicator, at: int, length: int, place: str) -> str:
     WHERE toUnixTimestamp(units.minute) >= part.5 AND toUnixTimestamp(units.minute) < part.6 AND {place}
     GROUP BY operator_id
 )
-WHERE denominator > numerator AND operator_id != ''
+WHERE denominator > numerator AND operator_id != '' AND operator_id NOT IN ({_PEOPLE})
 ORDER BY denominator - numerator DESC, operator_id LIMIT {MOST_OPERATORS}"""
 
 
@@ -242,5 +246,5 @@ LEFT JOIN (
     SELECT camera_id, hour, healthy FROM {DATABASE}.camera_hours FINAL
     WHERE indicator = {{code:String}} AND hour >= toDateTime({begin - 3600}) AND hour < toDateTime({end})
 ) AS hours USING (camera_id, hour)
-GROUP BY operator_id HAVING due > good
+GROUP BY operator_id HAVING due > good AND operator_id NOT IN ({_PEOPLE})
 ORDER BY due - good DESC, operator_id LIMIT {MOST_OPERATORS}"""

@@ -111,6 +111,23 @@ def test_the_worst_operators_are_those_that_why_names(city: FilledCity, code: st
     assert dict(city.rows(f"SELECT operator_id, name FROM yangguang.operators WHERE operator_id IN ({ids})")) == names
 
 
+@pytest.mark.parametrize("code", ["cook_certified", "finding_closure"])
+def test_banquet_cooks_are_people_and_are_not_named(city: FilledCity, code: str) -> None:
+    cooks = {one for (one,) in city.rows("SELECT operator_id FROM yangguang.operators WHERE kind = 'banquet_cook'")}
+    city.writer.command(  # nobody leaves more findings open than this cook
+        "INSERT INTO yangguang.raw_findings SELECT * REPLACE (concat('cook-', finding_id) AS finding_id, "
+        f"concat('cook-', event_id) AS event_id, '{min(cooks)}' AS operator_id) FROM yangguang.raw_findings "
+        f"WHERE town_code = '{TOWN}' AND review = 'confirmed'"
+    )
+    asked = f"indicator='{code}', scope='city', scope_id='330681', window='{CATALOGUE[code].alert_windows[0]}'"
+    units = city.rows(f"SELECT unit_id FROM yangguang.why({asked}, at='{AS_OF}') WHERE numerator < denominator")
+    owners = dict(city.rows("SELECT finding_id, operator_id FROM yangguang.findings"))
+    assert cooks & {owners.get(unit, unit) for (unit,) in units}
+    named = {one.operator_id for one in briefed(city, transition(code)).operators}
+    assert not cooks & named
+    assert bool(named) is (code != "cook_certified")
+
+
 def test_a_resolved_alert_knows_when_it_fired_and_which_towns_still_do(city: FilledCity) -> None:
     fired, hour = AS_OF - timedelta(hours=3), timedelta(hours=1)
 
