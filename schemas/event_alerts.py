@@ -47,8 +47,8 @@ EVENT_PARAMETERS: Final[Mapping[str, Parameters]] = {
 """What can be set, by the alert's code, with its default."""
 
 CRITICAL_FINDINGS: Final = frozenset({"RODENT", "OPEN_FIRE", "FLAME_UNATTENDED"})
-_UPCOMING: Final = frozenset({"declared", "filed", "assigned", "guided", "rectifying"})
-"""States of a banquet that is going to be held."""
+_UPCOMING: Final = frozenset({"declared", "returned", "filed", "assigned", "guided", "rectifying"})
+"""States of a banquet that is going to be held. A declaration that was returned is mended, and the guests come."""
 
 
 class Bounds(NamedTuple):

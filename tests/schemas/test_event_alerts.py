@@ -59,7 +59,6 @@ def test_guidance_is_due_in_the_last_24_hours() -> None:
     [
         {"status": "draft"},
         {"status": "cancelled"},
-        {"status": "returned"},
         {"status": "held"},
         {"diners": 99},
         {"guided_at": HELD - timedelta(microseconds=1)},
@@ -67,6 +66,14 @@ def test_guidance_is_due_in_the_last_24_hours() -> None:
 )
 def test_some_banquets_need_no_guidance_any_more(fields: dict[str, Any]) -> None:
     assert bounds("banquet_unguided", banquet(**fields)) is None
+
+
+@pytest.mark.parametrize("status", ["declared", "returned", "filed", "assigned", "guided", "rectifying"])
+@pytest.mark.parametrize("code", ["banquet_unguided", "banquet_cook_uncertified"])
+def test_a_banquet_that_is_going_to_be_held_is_told_also_when_its_declaration_was_returned(
+    code: str, status: str
+) -> None:
+    assert bounds(code, banquet(status=status)) is not None
 
 
 def test_guidance_at_the_meal_is_too_late() -> None:

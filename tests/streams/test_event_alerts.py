@@ -48,6 +48,8 @@ def place(server: Server) -> Place:
                  guided_at=T0 + timedelta(minutes=24))  # fmt: skip
     place.insert("raw_banquets", **event("b3", -5), **banquet, banquet_id="soon", diners=100,
                  held_at=T0 + timedelta(minutes=30))  # fmt: skip
+    place.insert("raw_banquets", **event("b4", 10), **{**banquet, "status": "returned"}, banquet_id="soon", diners=100,
+                 held_at=T0 + timedelta(minutes=30))  # fmt: skip
     finding = {"camera_id": "cam", "operator_id": "school", "vendor": "v", "found_at": T0}
     for name, minutes, review in (("f1", 2, "raw"), ("f2", 5, "confirmed"), ("f3", 15.2, "closed")):
         place.insert(

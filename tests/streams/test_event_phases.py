@@ -28,7 +28,7 @@ def histories(draw: st.DrawFn) -> list[Version]:
     for moment in sorted(draw(st.lists(moments(), min_size=1, max_size=5))):
         record = {
             "town_code": TOWN,
-            "status": draw(st.sampled_from(["filed", "guided", "cancelled"])),
+            "status": draw(st.sampled_from(["filed", "returned", "guided", "cancelled"])),
             "diners": draw(st.sampled_from([50, 100, 300])),
             "held_at": draw(moments(0)) + draw(st.sampled_from([timedelta(), timedelta(hours=24)])),
             "guided_at": draw(st.none() | moments(0)),
