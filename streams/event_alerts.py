@@ -1,11 +1,12 @@
 """Event alerts: what happened and has to be told at once, judged at every minute of as_of by what the entries of
 schemas/event_alerts.py say of current records, and of schools' cameras by their slots."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from schemas.event_alerts import EVENT_CODES, SCHOOL_CAMERA_DARK, EventEntry, EventRules
+from schemas.event import EventData
+from schemas.event_alerts import EVENT_CODES, SCHOOL_CAMERA_DARK, EventEntry, EventRules, Parameters
 from schemas.registry import Operator, Village
 from sinks.clickhouse import alerts, event_records
 from sinks.clickhouse.client import Store, now
@@ -25,6 +26,13 @@ _NAMED: Final[tuple[tuple[str, str, type[Operator | Village]], ...]] = (
     ("village_id", "village_name", Village),
 )
 """Facts that name somebody: the identity, the fact that says the name, and whose record has it."""
+CAMERA_STREAMS: Final = ("yangguang.camera", Operator.stream)
+"""The streams that dark cameras are judged by."""
+
+ReadVersions = Callable[
+    [Store, type[EventData], Collection[str], Collection[str], datetime], Awaitable[dict[str, list[Version]]]
+]
+"""Reads events of a model's entities as `event_records.versions` does."""
 
 
 def _days(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -33,6 +41,66 @@ def _days(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]
         end = min(last, first + timedelta(days=1) - MINUTE)
         yield first, end
         first = end + MINUTE
+
+
+async def judge_records(
+    store: Store,
+    entry: EventEntry,
+    first: datetime,
+    last: datetime,
+    known: Mapping[str, Known],
+    landed_since: datetime | None = None,
+    read: ReadVersions = event_records.versions,
+) -> tuple[dict[str, Known], list[dict[str, Any]]]:
+    """The alerts of one entry after the minutes from `first` to `last`, by subject, and their rows of `alert_log`, of
+    which the facts are not yet text. Writes nothing.
+
+    :param known: the alerts' states before the first minute.
+    :param landed_since: None to look at everything, else of an entry that only changes matter to at what landed since.
+    :param read: how records are read; a replay leaves out what was not known yet."""
+    entities = await event_records.candidates(store, entry, first, last, landed_since)
+    entities |= {subject for subject, one in known.items() if one.state == "firing"}
+    lives = await read(store, entry.model, entry.fields, entities, last)
+    others: dict[str, list[Version]] = {}
+    if entry.refers_to:
+        named = {one.record[entry.refers_to] for life in lives.values() for one in life} - {None, ""}
+        others = await read(store, Operator, event_records.COOK_FIELDS, named, last)
+    after: dict[str, Known] = {}
+    rows: list[dict[str, Any]] = []
+    for subject, life in sorted(lives.items()):
+        state, more = judged(entry.code, subject, phases(entry, life, others), known.get(subject), first, last)
+        rows += more
+        if state is not None:
+            after[subject] = state
+    return after, rows
+
+
+async def judge_cameras(
+    store: Store, parameters: Parameters, first: datetime, last: datetime, known: Mapping[str, Known]
+) -> tuple[dict[str, Known], list[dict[str, Any]]]:
+    """The same of schools' cameras, as they are bound now and by the slots that are stored now."""
+    after = dict(known)
+    rows: list[dict[str, Any]] = []
+    if int(last.timestamp()) // SLOT_SECONDS * SLOT_SECONDS < first.timestamp():
+        return after, rows  # no slot has ended
+    firing = {camera for camera, one in after.items() if one.state == "firing"}
+    cameras = await event_records.school_cameras(store, CAMERA_CODE, firing)
+    listed = [one.camera_id for one in cameras]
+    for begin, end in _days(first, last) if cameras else ():
+        since = int((begin - longest_silence(parameters)).timestamp()) // HOUR * HOUR
+        bits = await event_records.healthy_hours(store, CAMERA_CODE, listed, since, int(end.timestamp()))
+        hours: dict[str, dict[int, int]] = {}
+        for (camera_id, hour), healthy in bits.items():
+            hours.setdefault(camera_id, {})[hour] = healthy
+        for camera in cameras:
+            state = after.get(camera.camera_id)
+            dark = state is not None and state.state == "firing"
+            life = dark_phases(camera, hours.get(camera.camera_id, {}), begin, end, dark, parameters)
+            state, more = judged(SCHOOL_CAMERA_DARK, camera.camera_id, life, state, begin, end)
+            rows += more
+            if state is not None:
+                after[camera.camera_id] = state
+    return after, rows
 
 
 class EventAlerter:
@@ -81,12 +149,16 @@ class EventAlerter:
         known: dict[str, dict[str, Known]] = {}
         for entry in self._rules.entries:
             if (span := await self._span(entry.code, entry.streams, marks)) is not None:
-                known[entry.code], more = await self._records(entry, *span)
+                landed = self._looked.get(entry.code)
+                known[entry.code], more = await judge_records(
+                    self._store, entry, *span, self._known[entry.code], landed - LANDING_SLACK if landed else None
+                )
                 rows += [*more, closing(entry.code, span[1])]
                 done[entry.code] = span[1]
-        streams = ("yangguang.camera", Operator.stream)
-        if (span := await self._span(SCHOOL_CAMERA_DARK, streams, marks)) is not None:
-            known[SCHOOL_CAMERA_DARK], more = await self._cameras(*span)
+        if (span := await self._span(SCHOOL_CAMERA_DARK, CAMERA_STREAMS, marks)) is not None:
+            known[SCHOOL_CAMERA_DARK], more = await judge_cameras(
+                self._store, self._rules.camera, *span, self._known[SCHOOL_CAMERA_DARK]
+            )
             rows += [*more, closing(SCHOOL_CAMERA_DARK, span[1])]
             done[SCHOOL_CAMERA_DARK] = span[1]
         if not rows:
@@ -110,52 +182,6 @@ class EventAlerter:
         if until is None:
             until = await beginning(self._store, streams, last, event_clock=self._event_clock)
         return (until + MINUTE, last) if until is not None and until < last else None
-
-    async def _records(
-        self, entry: EventEntry, first: datetime, last: datetime
-    ) -> tuple[dict[str, Known], list[dict[str, Any]]]:
-        looked = self._looked.get(entry.code)
-        since = looked - LANDING_SLACK if looked else None
-        entities = await event_records.candidates(self._store, entry, first, last, since)
-        known = self._known[entry.code]
-        entities |= {subject for subject, one in known.items() if one.state == "firing"}
-        lives = await event_records.versions(self._store, entry.model, entry.fields, entities, last)
-        others: dict[str, list[Version]] = {}
-        if entry.refers_to:
-            named = {one.record[entry.refers_to] for life in lives.values() for one in life} - {None, ""}
-            others = await event_records.versions(self._store, Operator, event_records.COOK_FIELDS, named, last)
-        after: dict[str, Known] = {}
-        rows: list[dict[str, Any]] = []
-        for subject, life in sorted(lives.items()):
-            state, more = judged(entry.code, subject, phases(entry, life, others), known.get(subject), first, last)
-            rows += more
-            if state is not None:
-                after[subject] = state
-        return after, rows
-
-    async def _cameras(self, first: datetime, last: datetime) -> tuple[dict[str, Known], list[dict[str, Any]]]:
-        after = dict(self._known[SCHOOL_CAMERA_DARK])
-        rows: list[dict[str, Any]] = []
-        if int(last.timestamp()) // SLOT_SECONDS * SLOT_SECONDS < first.timestamp():
-            return after, rows  # no slot has ended
-        firing = {camera for camera, one in after.items() if one.state == "firing"}
-        cameras = await event_records.school_cameras(self._store, CAMERA_CODE, firing)
-        listed = [one.camera_id for one in cameras]
-        for begin, end in _days(first, last) if cameras else ():
-            since = int((begin - longest_silence(self._rules.camera)).timestamp()) // HOUR * HOUR
-            bits = await event_records.healthy_hours(self._store, CAMERA_CODE, listed, since, int(end.timestamp()))
-            hours: dict[str, dict[int, int]] = {}
-            for (camera_id, hour), healthy in bits.items():
-                hours.setdefault(camera_id, {})[hour] = healthy
-            for camera in cameras:
-                known = after.get(camera.camera_id)
-                dark = known is not None and known.state == "firing"
-                life = dark_phases(camera, hours.get(camera.camera_id, {}), begin, end, dark, self._rules.camera)
-                state, more = judged(SCHOOL_CAMERA_DARK, camera.camera_id, life, known, begin, end)
-                rows += more
-                if state is not None:
-                    after[camera.camera_id] = state
-        return after, rows
 
     async def _name(self, transitions: Sequence[dict[str, Any]]) -> None:
         """Facts as JSON, with the names of the operators and villages that they tell of."""

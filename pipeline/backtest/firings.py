@@ -22,6 +22,10 @@ class Firing(NamedTuple):
     begin: datetime
     end: datetime | None
     inhibited: bool = False
+    subject: str = ""
+    """Of an event alert the finding, banquet, camera or supplier that it is about."""
+    kind: str = "rate"
+    """rate or event."""
 
 
 def firings(transitions: Iterable[Mapping[str, Any]]) -> list[Firing]:
@@ -34,11 +38,39 @@ def firings(transitions: Iterable[Mapping[str, Any]]) -> list[Firing]:
         if row["to_state"] == "firing" and row["from_state"] != "firing":
             open_[alert] = len(found)
             place = row["indicator"], row["scope"], row["scope_id"], row["window"]
-            found.append(Firing(alert, *place, row["as_of"], None, bool(row["inhibited_by"])))
+            told = bool(row["inhibited_by"]), row["subject"], row["kind"]
+            found.append(Firing(alert, *place, row["as_of"], None, *told))
         elif row["to_state"] == "resolved" and alert in open_:
             place_in_list = open_.pop(alert)
             found[place_in_list] = found[place_in_list]._replace(end=row["as_of"])
     return found
+
+
+class Beside(NamedTuple):
+    """A firing by the configuration (`would`), by the record (`did`), or by both. Of both, the recorded one had begun
+    earlier where it fired already when the period began."""
+
+    shown: Firing
+    would: bool
+    did: Firing | None
+
+
+def beside(would: Iterable[Firing], did: Iterable[Firing], begin: datetime) -> list[Beside]:
+    """Firings of a period beside those that were recorded, ordered by their begin.
+
+    Two are one where the same alert begins at the same minute. As a replay begins in state ok, so are the first of an
+    alert and a recorded one that had begun before `begin` and went on."""
+    recorded = {(one.alert_id, one.begin): one for one in did}
+    standing = {one.alert_id: one for one in recorded.values() if one.begin < begin}
+    found = []
+    for one in sorted(would, key=lambda firing: firing.begin):
+        same = recorded.pop((one.alert_id, one.begin), None)
+        before = standing.pop(one.alert_id, None)
+        if same is None and before is not None and (before.end is None or one.begin < before.end):
+            same = recorded.pop((before.alert_id, before.begin), None)
+        found.append(Beside(one, True, same))
+    found += [Beside(one, False, one) for one in recorded.values()]
+    return sorted(found, key=lambda pair: pair.shown.begin)
 
 
 def flaps(several: Sequence[Firing]) -> int:

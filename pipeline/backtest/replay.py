@@ -1,4 +1,4 @@
-"""Judges a period again, day by day, by a configuration: reads stored numbers and writes nothing."""
+"""Judges the rates of a period again, day by day, by a configuration: reads stored numbers and writes nothing."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipeline.backtest.firings import Firing, firings
 from schemas.indicator import Indicator
 from sinks.clickhouse import alerts
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.computed import computed_as
 from sinks.clickhouse.raw import DATABASE
 from streams.alert import MINUTE, Evaluation
@@ -83,21 +83,25 @@ def _as_read(indicator: Indicator) -> tuple[Any, ...]:
     return indicator.code, computed_as(indicator), indicator.settle, indicator.alert_windows
 
 
-_RECORDED: Final = f"""SELECT DISTINCT alert_id, indicator, scope, scope_id, window, from_state, to_state,
-    toDateTime64(as_of, 0, 'UTC') AS at, step, inhibited_by
-FROM {DATABASE}.alert_log
-WHERE kind = 'rate' AND transition_id != '' AND as_of >= toDateTime({{begin:Int64}})
-    AND as_of < toDateTime({{end:Int64}})"""
 _NAMES: Final = (
-    "alert_id", "indicator", "scope", "scope_id", "window", "from_state", "to_state", "as_of", "step", "inhibited_by",
+    "alert_id", "kind", "indicator", "scope", "scope_id", "window", "subject", "from_state", "to_state", "step",
+    "inhibited_by", "as_of",
 )  # fmt: skip
+_TRANSITIONS: Final = f"""SELECT DISTINCT {", ".join(_NAMES)} FROM {DATABASE}.alert_log
+WHERE kind IN ('rate', 'event') AND transition_id != '' AND as_of"""
+_RECORDED: Final = f"""{_TRANSITIONS} >= toDateTime64({{begin:Int64}}, 6, 'UTC')
+    AND as_of < toDateTime64({{end:Int64}}, 6, 'UTC')
+UNION ALL
+SELECT {", ".join(_NAMES)} FROM (
+    {_TRANSITIONS} < toDateTime64({{begin:Int64}}, 6, 'UTC') AND to_state IN ('firing', 'resolved')
+    ORDER BY as_of DESC, step DESC LIMIT 1 BY alert_id
+)
+WHERE to_state = 'firing'"""
 
 
 async def recorded(store: Store, begin: datetime, end: datetime) -> list[Firing]:
-    """The firings of rate alerts that began in the period and were recorded."""
+    """The firings of rate and event alerts that were recorded: those that began in the period, and first those that
+    had begun before it and had not resolved by its begin."""
     span = {"begin": int(begin.timestamp()), "end": int(end.timestamp())}
     rows = [dict(zip(_NAMES, row, strict=True)) for row in await store.rows(_RECORDED, span)]
-    for row in rows:
-        moment = row["as_of"]
-        row["as_of"] = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return firings(rows)
+    return firings({**row, "as_of": utc(row["as_of"])} for row in rows)

@@ -1,4 +1,4 @@
-"""`yangguang alerts backtest`: which rate alerts would have fired over a period with a configuration."""
+"""`yangguang alerts backtest`: which alerts would have fired over a period with a configuration."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,19 +9,20 @@ from typing import Any, Final
 import click
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.backtest.firings import Firing, flaps, per_week
+from pipeline.backtest.events import replay_events
+from pipeline.backtest.firings import Beside, Firing, beside, flaps, per_week
 from pipeline.backtest.replay import computed_otherwise, days, judged, recorded, replay
 from pipeline.backtest.scoring import Score, by_scope, score
 from pipeline.commands.arguments import Moment, shanghai
 from pipeline.commands.questions import to_json
 from pipeline.commands.selecting import plain_table
-from pipeline.commands.tables import paper
+from pipeline.commands.tables import cell, paper, printable
 from pipeline.configuration import Configuration, SettingsError
 from pipeline.configuration_file import read_configuration
 from pipeline.counted_bar import counted_bar
 from pipeline.settings import load_settings
 from pipeline.simulator.incidents import Incident, IncidentError, parse_incident
-from schemas.indicator import Indicator
+from schemas.event_alerts import EVENT_CODES
 from schemas.places import place_label
 from sinks.clickhouse.address import Address
 from sinks.clickhouse.client import Store, brief
@@ -44,6 +45,7 @@ _COLUMNS: Final = 72
 @click.option(
     "--incidents", "listed", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file, one a line."
 )
+@click.option("--own-times", is_flag=True, help="Let records count from their own time, however late they landed.")
 @click.option("--plot", "as_plot", is_flag=True, help="Draw each alert's firings as bars.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def backtest(
@@ -52,26 +54,27 @@ def backtest(
     other: Path | None,
     texts: tuple[str, ...],
     listed: Path | None,
+    own_times: bool,
     as_plot: bool,
     as_json: bool,
 ) -> None:
     """Judge a past period again by today's or another configuration, beside what fired then. Nothing is written.
 
-    Every alert begins the period in state ok. A flap is a firing that is over within 30 minutes, or that begins within
-    a day after the same alert resolved."""
+    Alerts of rates and of events are judged, conditions are not. Every alert begins the period in state ok. A flap is
+    a firing that is over within 30 minutes, or that begins within a day after the same alert resolved."""
     if begin >= end:
         raise click.UsageError("--from should be before --to")
     settings = load_settings()
     own = settings.configuration()
-    catalogue = own.catalogue() if other is None else _other(own, other)
+    chosen = own if other is None else _other(own, other)
     incidents = _incidents(texts, listed)
     try:
-        would, did = asyncio.run(_judge(settings.writer, catalogue, begin, end))
+        would, did = asyncio.run(_judge(settings.writer, chosen, begin, end, own_times=own_times))
     except ClickHouseError as error:
         raise click.ClickException(
             f"ClickHouse does not give the numbers of the period ({brief(error)}): run yangguang doctor"
         ) from error
-    by = {one.code: one for one in catalogue}
+    by = {one.code: one for one in chosen.catalogue()}
     scored = score(would, incidents, begin, end, by=by) if incidents else None
     if as_json:
         click.echo(to_json(_object(would, did, scored, begin, end)))
@@ -83,21 +86,20 @@ def backtest(
         print_score(scored)
 
 
-def _other(own: Configuration, path: Path) -> list[Indicator]:
+def _other(own: Configuration, path: Path) -> Configuration:
     try:
         configuration = read_configuration(path.read_text(encoding="utf-8"), str(path))
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         raise click.ClickException(str(error)) from error
-    catalogue = configuration.catalogue()
-    changed = computed_otherwise(own.catalogue(), catalogue)
+    changed = computed_otherwise(own.catalogue(), configuration.catalogue())
     if own.takeaway_active_days != configuration.takeaway_active_days:
         changed.append("takeaway_active_days")
     if changed:
         raise click.ClickException(
             f"{path} changes what is counted ({', '.join(changed)}), and a backtest reads numbers that are stored: "
-            "change only target, recovery, for, floor, settle, deadline and alert_windows in it"
+            "change only target, recovery, for, floor, settle, deadline, alert_windows and [event.*] in it"
         )
-    return catalogue
+    return configuration
 
 
 def _incidents(texts: Sequence[str], listed: Path | None) -> list[Incident]:
@@ -109,14 +111,18 @@ def _incidents(texts: Sequence[str], listed: Path | None) -> list[Incident]:
 
 
 async def _judge(
-    address: Address, catalogue: Sequence[Indicator], begin: datetime, end: datetime
+    address: Address, configuration: Configuration, begin: datetime, end: datetime, *, own_times: bool
 ) -> tuple[list[Firing], list[Firing]]:
+    catalogue, rules = configuration.catalogue(), configuration.event.rules()
     bar = counted_bar(transient=False)
     store = await Store.open(address)
     try:
         with bar:
-            task = bar.add_task("days of alerts", total=len(days(begin, end)) * len(judged(catalogue)))
+            portions = len(days(begin, end)) * len(judged(catalogue)) + len(EVENT_CODES)
+            task = bar.add_task("days of alerts", total=portions)
             would = await replay(store, catalogue, begin, end, lambda: bar.advance(task))
+            would += await replay_events(store, rules, begin, end, lambda: bar.advance(task), own_times=own_times)
+            would.sort(key=lambda one: one.begin)
         return would, await recorded(store, begin, end)
     finally:
         await store.close()
@@ -127,22 +133,25 @@ def _lasted(one: Firing, end: datetime) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min" + ("" if one.end else " and on")
 
 
+def _did(pair: Beside) -> str:
+    if not pair.would or pair.did is None:
+        says = "only then" if pair.did else "no"
+    else:
+        says = "yes" if pair.did.begin == pair.shown.begin else f"since {shanghai(pair.did.begin)}"
+    return says + (" (held back)" if pair.shown.inhibited else "")
+
+
 def _print(would: Sequence[Firing], did: Sequence[Firing], begin: datetime, end: datetime) -> None:
-    fired = {(one.alert_id, one.begin) for one in did}
-    expected = {(one.alert_id, one.begin) for one in would}
-    table = plain_table("alert", "place", "window", "fires", "lasts", "did fire")
-    for one in sorted(
-        {*would, *(it for it in did if (it.alert_id, it.begin) not in expected)}, key=lambda it: it.begin
-    ):
-        key = one.alert_id, one.begin
-        says = "yes" if key in fired and key in expected else "no" if key in expected else "only then"
-        held = " (held back)" if one.inhibited else ""
-        place = place_label(one.scope, one.scope_id)
-        table.add_row(one.indicator, place, one.window, shanghai(one.begin), _lasted(one, end), says + held)
+    table = plain_table("alert", "place", "window or subject", "fires", "lasts", "did fire")
+    for pair in beside(would, did, begin):
+        one = pair.shown
+        place, what = place_label(one.scope, one.scope_id), cell(one.subject or one.window)
+        table.add_row(one.indicator, cell(place), what, shanghai(one.begin), _lasted(one, end), _did(pair))
     paper().print(table if would or did else "no alert would have fired, and none did")
+    began = [one for one in did if one.begin >= begin]
     click.echo(
         f"would have fired {len(would)} times, flaps a week {per_week(flaps(would), begin, end)}; "
-        f"did fire {len(did)} times, flaps a week {per_week(flaps(did), begin, end)}"
+        f"did fire {len(began)} times, flaps a week {per_week(flaps(began), begin, end)}"
     )
 
 
@@ -150,7 +159,7 @@ def bars(several: Sequence[Firing], begin: datetime, end: datetime) -> str:
     """Each alert's firings as a bar over the period."""
     rows: dict[str, list[str]] = {}
     for one in several:
-        line = rows.setdefault(one.alert_id, ["·"] * _COLUMNS)
+        line = rows.setdefault(printable(one.alert_id), ["·"] * _COLUMNS)
         low = int((one.begin - begin) / (end - begin) * _COLUMNS)
         high = int(((one.end or end) - begin) / (end - begin) * _COLUMNS)
         for column in range(min(low, _COLUMNS - 1), min(max(high, low + 1), _COLUMNS)):
@@ -189,12 +198,14 @@ def _counted(several: Sequence[Firing]) -> str:
 def _object(
     would: Sequence[Firing], did: Sequence[Firing], scored: Score | None, begin: datetime, end: datetime
 ) -> dict[str, Any]:
+    began = [one for one in did if one.begin >= begin]
     found: dict[str, Any] = {
         "from": begin,
         "to": end,
         "would_fire": [one._asdict() for one in would],
-        "did_fire": [one._asdict() for one in did],
-        "flaps_per_week": {"would": per_week(flaps(would), begin, end), "did": per_week(flaps(did), begin, end)},
+        "did_fire": [one._asdict() for one in began],
+        "fired_before": [one._asdict() for one in did if one.begin < begin],
+        "flaps_per_week": {"would": per_week(flaps(would), begin, end), "did": per_week(flaps(began), begin, end)},
     }
     if scored is not None:
         found["incidents"] = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.backtest.firings import Firing, firings, flaps, per_week
+from pipeline.backtest.firings import Firing, beside, firings, flaps, per_week
 from pipeline.backtest.replay import computed_otherwise, days
 from pipeline.backtest.scoring import score
 from pipeline.simulator.incidents import parse_incident
@@ -25,8 +25,8 @@ def firing(begin: datetime, lasts: timedelta | None = HOUR, scope: str = "town",
 
 
 def transition(at: datetime, before: str, after: str) -> dict[str, Any]:
-    place = {"indicator": "seal_coverage", "scope": "town", "scope_id": TOWN, "window": "1h"}
-    states = {"from_state": before, "to_state": after, "as_of": at, "step": 0, "inhibited_by": ""}
+    place = {"indicator": "seal_coverage", "scope": "town", "scope_id": TOWN, "window": "1h", "subject": ""}
+    states = {"from_state": before, "to_state": after, "as_of": at, "step": 0, "inhibited_by": "", "kind": "rate"}
     return {"alert_id": f"seal_coverage.town.{TOWN}.1h", **place, **states}
 
 
@@ -56,6 +56,24 @@ def test_a_firing_lasts_until_it_resolves() -> None:
 )
 def test_a_flap_is_brief_or_comes_again_within_a_day(several: list[Firing], expected: int) -> None:
     assert flaps(several) == expected
+
+
+def test_firings_stand_beside_those_that_were_recorded_at_the_same_minute() -> None:
+    would, did = [firing(NOON), firing(NOON + 3 * HOUR)], [firing(NOON), firing(NOON + 4 * HOUR)]
+    found = beside(would, did, NOON)
+    assert [(one.shown, one.would, one.did) for one in found] == [
+        (would[0], True, did[0]),
+        (would[1], True, None),
+        (did[1], False, did[1]),
+    ]
+
+
+def test_what_fired_already_when_the_period_began_stands_beside_the_first_of_the_replay() -> None:
+    before = firing(NOON - 9 * HOUR, 10 * HOUR)
+    again, other = firing(NOON), firing(NOON, scope_id="330681002")
+    assert [(one.would, one.did) for one in beside([again, other], [before], NOON)] == [(True, before), (True, None)]
+    later = firing(NOON + 2 * HOUR)
+    assert [(one.would, one.did) for one in beside([later], [before], NOON)] == [(False, before), (True, None)]
 
 
 def test_a_count_of_two_weeks_is_halved() -> None:
