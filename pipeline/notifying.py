@@ -24,7 +24,7 @@ from streams.app import App
 from streams.notifier import create_notifier
 from streams.notify import Notifier, Plan
 from streams.outage import OutageWatch
-from streams.probes import ClickHouseProbe, KafkaProbe
+from streams.probes import ClickHouseProbe, JudgingProbe, KafkaProbe
 from streams.rounds import RoundRules, Rounds
 
 _FOR_PEOPLE = (AppriseSettings, DingTalkSettings, EmailSettings, FeishuSettings, WeComSettings)
@@ -46,7 +46,7 @@ def _links(settings: Settings, base_url: str) -> Callable[[Mapping[str, Any], da
 
 
 def outage_watch_of(settings: Settings, configuration: Configuration) -> OutageWatch:
-    """What notices that Kafka or ClickHouse is away, not started yet."""
+    """What notices that Kafka or ClickHouse is away, or that nobody judges; not started yet."""
 
     async def record(attempted: Sequence[Attempted]) -> None:
         store = await Store.open(settings.writer)
@@ -56,7 +56,11 @@ def outage_watch_of(settings: Settings, configuration: Configuration) -> OutageW
             await store.close()
 
     return OutageWatch(
-        {"Kafka": KafkaProbe(settings.kafka_address), "ClickHouse": ClickHouseProbe(settings.writer)},
+        {
+            "Kafka": KafkaProbe(settings.kafka_address),
+            "ClickHouse": ClickHouseProbe(settings.writer),
+            "worker": JudgingProbe(settings.writer),
+        },
         lambda: channels(configuration.channel),
         settings.home / "notifier" / "outages.json",
         record,

@@ -26,6 +26,9 @@ ALWAYS: Final = date(2000, 1, 1)
 Z_95: Final = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution, for Wilson's interval."""
 
+NOT_JUDGED: Final = "not judged before its deadline"
+"""Why an alert is over although its number has not recovered."""
+
 END: Final = 2**32 - 1
 """The end of time, Unix seconds: the greatest that ClickHouse's DateTime holds."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from math import sqrt
 from typing import Literal, NamedTuple
 
-from schemas.indicator import Z_95
+from schemas.indicator import NOT_JUDGED, Z_95
 
 State = Literal["ok", "pending", "firing", "resolved"]
 
@@ -100,8 +100,14 @@ def _enough(rule: Rule, value: Value) -> bool:
 def step(current: AlertState, rule: Rule, value: Value | None, minute: datetime) -> tuple[AlertState, list[Change]]:
     """The state after a minute, and the transitions that led to it.
 
+    An alert of the year before is over when its target has a new deadline: until then nothing is judged, not even
+    pending.
+
     :param value: None where the minute has no value (no data, stale, error); a share without units has none either.
     """
+    if rule.target is None and current.state in ("pending", "firing"):
+        after: State = "ok" if current.state == "pending" else "resolved"
+        return AlertState(after, minute, 0), [Change(current.state, after, NOT_JUDGED)]
     if rule.target is None or value is None or value.rate(rule.counts) is None:
         return current, []
     firing = current.state == "firing"

@@ -6,6 +6,8 @@ its connection, as a new one means TLS and a login every few seconds, and drops 
 
 import asyncio
 import logging
+import time
+from datetime import timedelta
 from typing import Final
 
 import aiohttp
@@ -13,6 +15,7 @@ from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.protocol.metadata import MetadataRequest
 
 from sinks.clickhouse.address import Address
+from sinks.clickhouse.duty import LATELY, judging_since
 from streams.kafka_access import connect
 from streams.kafka_address import KafkaAddress
 
@@ -66,10 +69,14 @@ class ClickHouseProbe:
 
     async def __call__(self) -> bool:
         """Asks for the number 1, which needs no table. Raises what aiohttp and TLS raise."""
+        return await self._asked("SELECT 1") == "1"
+
+    async def _asked(self, query: str) -> str:
+        """The answer; empty where the query is refused."""
         if self._session is None:
             self._session = self._opened()
-        async with self._session.get(self._address.url, params={"query": "SELECT 1"}) as answer:
-            return answer.status == 200 and (await answer.read()).strip() == b"1"
+        async with self._session.get(self._address.url, params={"query": query}) as answer:
+            return (await answer.text()).strip() if answer.status == 200 else ""
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -83,3 +90,31 @@ class ClickHouseProbe:
             connector=aiohttp.TCPConnector(ssl=address.tls.context() if address.secure else True),
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
         )
+
+
+class JudgingProbe(ClickHouseProbe):
+    """Whether somebody judges alerts, by what was recorded lately. Where nobody ever has, nobody is missed; and while
+    ClickHouse does not answer, and for a while after, it is not known: ClickHouse has a probe of its own.
+
+    :param lately: how long nothing may be recorded."""
+
+    def __init__(self, address: Address, lately: timedelta = LATELY) -> None:
+        super().__init__(address)
+        self._lately = lately
+        self._since: float | None = None
+        """Since when ClickHouse has answered; seconds of a clock that never goes back."""
+
+    async def __call__(self) -> bool:
+        """Asks for the minutes that are closed by whoever judges, at each minute of the machine."""
+        try:
+            answer = await self._asked(judging_since(f"now64(6) - {self._lately.total_seconds()}"))
+        except Exception as error:  # whatever it is, it says nothing of who judges
+            log.debug("ClickHouse at %s: %s: %s", self._address, type(error).__name__, error)
+            answer = ""
+        if not answer:
+            self._since = None
+            return True
+        if self._since is None:
+            self._since = time.monotonic()
+        ever, lately = (one != "0" for one in answer.split())
+        return lately or not ever or time.monotonic() - self._since < self._lately.total_seconds()

@@ -27,9 +27,6 @@ ROUND_SECONDS: Final = 10.0
 SUMMARY_LATEST: Final = timedelta(minutes=10)
 """Later than so after its time a summary is not sent: a notifier that starts in the afternoon has missed it."""
 
-LATELY: Final = timedelta(minutes=5)
-"""An alert stage that has judged nothing for longer gives no sign of life."""
-
 
 ON_ITS_WAY: Final = timedelta(minutes=1)
 """A transition is with the notifier so long after it was recorded, at the latest."""
@@ -104,7 +101,7 @@ class Rounds:
             for channel in self._rules.summary_channels:
                 message = make(self._notifier.language(channel))
                 await self._notifier.tell(message, [channel])
-        if self._rules.watchdog_every is not None and await duty.judged_lately(self._store, at - LATELY):
+        if self._rules.watchdog_every is not None and await duty.judged_lately(self._store, at - duty.LATELY):
             for channel in self._rules.watchdog_channels:
                 due = watchdog_minute(at, self._rules.watchdog_every)
                 await self._notifier.tell(watchdog(due, language=self._notifier.language(channel)), [channel])

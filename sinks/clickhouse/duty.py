@@ -1,7 +1,7 @@
 """What people on duty have been told, and what they have not answered: read by the notifier's rounds."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sinks.clickhouse.alerts import LOG_COLUMNS, transition_of
@@ -57,14 +57,26 @@ async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[st
     return [transition_of(row) for row in rows]
 
 
+LATELY: Final = timedelta(minutes=5)
+"""An alert stage that has judged nothing for longer stands still."""
+
+
+def judging_since(moment: str) -> str:
+    """SQL for two numbers: of minutes that the alert stage has ever closed, 0 or 1, and of those since a moment. It
+    closes each minute of the machine, whatever the streams bring.
+
+    :param moment: SQL."""
+    log = f"{DATABASE}.alert_log"
+    return (
+        f"SELECT (SELECT count() FROM (SELECT 1 FROM {log} WHERE alert_id = '' LIMIT 1)),\n"
+        f"    (SELECT count() FROM {log} WHERE as_of > {moment} AND alert_id = '' AND indicator = 'stale')"
+    )
+
+
 async def judged_lately(store: Store, since: datetime) -> bool:
     """Whether the alert stage has judged anything since a moment."""
-    rows = await store.rows(
-        f"SELECT count() FROM {DATABASE}.alert_log\n"
-        f"WHERE alert_id = '' AND recorded_at > {{since:DateTime64(6, 'UTC')}}",
-        {"since": since},
-    )
-    return bool(rows[0][0])
+    rows = await store.rows(judging_since("{since:DateTime64(6, 'UTC')}"), {"since": since})
+    return bool(rows[0][1])
 
 
 Rows = list[dict[str, Any]]

@@ -16,7 +16,16 @@ from sinks.notify.facts import clock, moment
 from sinks.notify.summary import Progress, summary
 from sinks.notify.telling import Late, counts, told
 from sinks.notify.trend import draw_trend
-from sinks.notify.words import Language, Words, lasted, place_name, rate_name
+from sinks.notify.words import (
+    ELSE_TODO,
+    OUTAGE_NAMES,
+    OUTAGE_TODO,
+    Language,
+    Words,
+    lasted,
+    place_name,
+    rate_name,
+)
 
 __all__ = [
     "SENT_STATES", "Late", "Progress", "compose", "digest", "outage", "severity", "summary", "test_message", "watchdog",
@@ -181,21 +190,20 @@ def watchdog(at: datetime, *, language: Language = "zh") -> Message:
 def outage(what: str, since: datetime, over: datetime | None = None, *, language: Language = "zh") -> Message:
     """Something that the pipeline needs, such as Kafka, is away, or is back.
 
-    :param what: its name.
+    :param what: its name, in ASCII.
     :param over: when it came back; None while it is away."""
     lines = [Line(Words("起于", "since").said(language), clock(since))]
     name = f"outage-{what.lower()}-{_stamp(moment(since))}-{'begin' if over is None else 'over'}"
+    called = OUTAGE_NAMES.get(what, Words(what, what)).said(language)
     body = {"alert_id": f"outage.{what.lower()}", "since": moment(since).isoformat()}
     if over is None:
-        title = Words(f"【故障】{what} 中断", f"[OUTAGE] {what} is away").said(language)
+        title = Words(f"【故障】{called} 中断", f"[OUTAGE] {called} is away").said(language)
         effect = Words("恢复前可能收不到新的告警", "new alerts may not get through until it is back")
-        todo = Words(
-            "运行 yangguang doctor，检查该服务及其磁盘、网络", "run `yangguang doctor`; check it, its disk and network"
-        )
+        todo = OUTAGE_TODO.get(what, ELSE_TODO)
         lines.append(Line(Words("影响", "effect").said(language), effect.said(language)))
         lines.append(Line(Words("处理", "to do").said(language), todo.said(language)))
         return _plain(name, "outage", "firing", "critical", title, lines, language, body)
-    title = Words(f"【恢复】{what} 已恢复", f"[RESOLVED] {what} is back").said(language)
+    title = Words(f"【恢复】{called} 已恢复", f"[RESOLVED] {called} is back").said(language)
     lines.append(Line(Words("恢复于", "resolved at").said(language), clock(over)))
     lines.append(Line(Words("持续", "lasted").said(language), lasted((over - since).total_seconds(), language)))
     body["as_of"] = moment(over).isoformat()

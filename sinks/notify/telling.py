@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from schemas.indicator import percent
+from schemas.indicator import NOT_JUDGED, percent
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.briefing import Briefing
 from sinks.notify.envelope import Line
@@ -30,6 +30,7 @@ _LATE: Final = {
     "undelivered": Words("通知未能送达，无人确认", "others could not be told, nobody acknowledged"),
     "held_back": Words("维护或静默期间未发送", "held back until now by a maintenance or a silence"),
 }
+_PUT_OFF: Final = Words("目标另定期限，到期前不作判断", "the target has a new deadline and is not judged before it")
 _UNITS: Final = ("s", "m", "h", "d")
 
 
@@ -112,11 +113,12 @@ def told(transition: Mapping[str, Any], briefing: Briefing, language: Language, 
         else:
             mark = Words("升级", "ESCALATED").said(language)
             lines.append(_line(Words("升级原因", "escalated"), why, language))
-    if transition["to_state"] == "resolved" and transition["kind"] != "rate":
-        if said := missed(transition):
+    if transition["to_state"] == "resolved":
+        said = _PUT_OFF if transition["reason"] == NOT_JUDGED else missed(transition)
+        if said is not None:
             mark = Words("结束", "OVER").said(language)
             lines.append(_line(Words("说明", "note"), said.said(language), language))
-        else:
+        elif transition["kind"] != "rate":
             title += Words("，已解除", ", over").said(language)
     lines = [*lines, *_times(transition, briefing, language)]
     firing = transition["to_state"] == "firing"

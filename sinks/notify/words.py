@@ -54,6 +54,14 @@ NAMES: Final = {
 }
 """Of conditions and events; rates are called what the catalogue calls them."""
 
+OUTAGE_NAMES: Final = {"worker": Words("告警判断（worker）", "judging of alerts (worker)")}
+"""Of parts that are away; the others are called what their makers call them."""
+OUTAGE_TODO: Final = {
+    "worker": Words("运行 yangguang doctor，检查 worker 是否在运行", "run `yangguang doctor` and see that workers run")
+}
+ELSE_TODO: Final = Words(
+    "运行 yangguang doctor，检查该服务及其磁盘、网络", "run `yangguang doctor`; check it, its disk and network"
+)
 TODO: Final = {
     "no_data": Words(
         "先查数据来源和网络，再查网关；恢复前相关比率不作判断，不要当作已恢复",

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.indicator import Dated, Indicator, Number
+from schemas.indicator import NOT_JUDGED, Dated, Indicator, Number
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.alerts import SeriesPoint
 from streams.alert import Evaluation, Place, rule_at
-from streams.alert_machine import AlertState, Value, alert_id, step, transition_id
+from streams.alert_machine import AlertState, State, Value, alert_id, step, transition_id
 
 MINUTE: Final = timedelta(minutes=1)
 MIDNIGHT: Final = datetime(2026, 12, 31, 16, 0, tzinfo=UTC)
@@ -173,6 +173,19 @@ def test_a_target_with_a_deadline_is_not_even_pending_until_that_day_is_over_in_
     assert [(minute, state) for minute, _, state, _ in transitions(rows)] == [(40, "pending"), (50, "firing")]
     assert rule_at(waiting, MIDNIGHT - MINUTE).target is None
     assert rule_at(waiting, MIDNIGHT).target == 0.90
+
+
+def test_an_alert_of_last_year_is_over_when_the_target_has_a_new_deadline() -> None:
+    states: dict[str, AlertState] = {}
+    run(BUILD, {CITY: [Value(50, 100, 0)] * 20}, states)
+    ways: list[tuple[State, State]] = [("firing", "resolved"), ("pending", "ok")]
+    for before, after in ways:
+        current = {name: state._replace(state=before) for name, state in states.items() if state.state == "firing"}
+        next_year = BUILD.model_copy(update={"deadline": date(2027, 12, 31)})
+        rows = run(next_year, {CITY: [Value(50, 100, 0)] * 20}, current, START + 20 * MINUTE)
+        found = [(minute, state) for minute, _, state, _ in transitions(rows)]
+        assert found == [(20, after)], "once, and nothing after it"
+        assert {row["reason"] for row in rows if row["transition_id"]} == {NOT_JUDGED}
 
 
 def test_a_dated_target_counts_from_midnight_in_shanghai() -> None:

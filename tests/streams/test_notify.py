@@ -14,13 +14,18 @@ from faust.types import Message as Record
 
 from schemas.indicators import INDICATORS
 from sinks.clickhouse import alerts
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.alerts import log_row, record
 from sinks.clickhouse.client import Store
 from sinks.notify.webhook import WebhookChannel
+from streams.condition import closing_row
 from streams.notify import Notifier, Plan
+from streams.probes import JudgingProbe
 from streams.rounds import RoundRules, Rounds
 from streams.routing import Maintenance, Route
+from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD
 from tests.streams.city import FilledCity
+from tests.system.parts import free_port
 from tests.system.test_alerts import Webhook
 
 AT: Final = datetime(2026, 11, 20, 3, 36, tzinfo=UTC)
@@ -35,11 +40,16 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledCity]:
     city.stop()
 
 
-@pytest.fixture
-def webhooks(city: FilledCity) -> Iterator[Callable[[int], Webhook]]:
-    """Makes receivers that are out of order for so many requests. Nothing fires when the test begins."""
+@pytest.fixture(autouse=True)
+def _empty(city: FilledCity) -> None:
+    """Nothing has been judged or told when a test begins."""
     for table in ("alert_log", "raw_alert_deliveries", "raw_alert_actions"):
         city.writer.command(f"TRUNCATE TABLE yangguang.{table}")
+
+
+@pytest.fixture
+def webhooks() -> Iterator[Callable[[int], Webhook]]:
+    """Makes receivers that are out of order for so many requests."""
     made: list[Webhook] = []
 
     def make(failures: int = 0) -> Webhook:
@@ -165,7 +175,7 @@ def test_what_begins_in_a_maintenance_and_goes_on_is_told_after_it_and_escalated
 ) -> None:
     duty, boss = webhooks(0), webhooks(0)
     present = datetime.now(UTC)
-    quiet = Maintenance("night", begin=present - MINUTE, end=present + 20 * MINUTE)
+    quiet = Maintenance("night", begin=present - MINUTE, end=present + 5 * MINUTE)
     routes = (Route("all", ("duty",), escalate_after=15 * MINUTE, escalate_to=("boss",)),)
     done: asyncio.Queue[Record] = asyncio.Queue()
 
@@ -174,10 +184,10 @@ def test_what_begins_in_a_maintenance_and_goes_on_is_told_after_it_and_escalated
         taken = as_list(finding(1))
         await notifier.take(taken, done)
         assert done.get_nowait() is taken
-        await rounds_of(store, notifier, routes, present + 19 * MINUTE).once()
+        await rounds_of(store, notifier, routes, present + 4 * MINUTE).once()
         assert not duty.received + boss.received, "neither told nor escalated in the maintenance"
         for _ in range(2):
-            await rounds_of(store, notifier, routes, present + 21 * MINUTE).once()
+            await rounds_of(store, notifier, routes, present + 6 * MINUTE).once()
             await until(lambda: len(duty.received) == 1)
         assert await alerts.attempts(store, "t-1") == {}, "what is held back has no delivery"
         assert not boss.received, "the first channels have just been told"
@@ -188,3 +198,29 @@ def test_what_begins_in_a_maintenance_and_goes_on_is_told_after_it_and_escalated
     assert [one.key for one in duty.received] == ["still-t-1"]
     assert "【仍在告警】" in duty.received[0].body["text"]
     assert "维护或静默期间未发送" in duty.received[0].body["text"]
+
+
+def test_who_has_judged_and_judges_no_more_is_missed(city: FilledCity) -> None:
+    lately = timedelta(seconds=1)
+
+    async def story(store: Store) -> None:
+        address = Address("127.0.0.1", city.server.port, "writer", WRITER_PASSWORD)
+        probe, patient = JudgingProbe(address, lately), JudgingProbe(address)
+
+        async def missed(ago: timedelta) -> bool:
+            minute = datetime.now(UTC) - ago
+            await record(store, [closing_row("stale", minute)])
+            return not await probe()
+
+        assert await probe(), "nobody has ever judged"
+        assert not await missed(MINUTE * 10), "it may begin yet"
+        async with asyncio.timeout(20):
+            while not await missed(MINUTE * 10):
+                assert await patient()
+        assert not await missed(timedelta(0))
+        await probe.close()
+        await patient.close()
+
+    city.run(story)
+    nowhere = Address("127.0.0.1", free_port(), "writer", WRITER_PASSWORD)
+    assert asyncio.run(JudgingProbe(nowhere, lately)()), "of ClickHouse its own probe tells"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.indicator import NOT_JUDGED
 from schemas.indicators import CATALOGUE
 from sinks.clickhouse.briefing import Briefing, TrendPoint, WorstOperator
 from sinks.notify.envelope import Link, Message
@@ -305,6 +306,12 @@ def test_who_is_told_because_nobody_answered_reads_so() -> None:
     assert compose(rate(), language="en", late=Late("unanswered", told_at)).title.startswith("[ESCALATED]")
 
 
+def test_what_ends_by_a_new_deadline_does_not_read_as_recovered() -> None:
+    message = compose(resolved(rate(reason=NOT_JUDGED)))
+    assert message.title.startswith("【结束】诸暨市")
+    assert "说明：目标另定期限，到期前不作判断" in message.text
+
+
 def test_what_was_held_back_reads_so_when_it_is_told_at_last() -> None:
     message = compose(rate(), late=Late("held_back", AT))
     assert message.title.startswith("【仍在告警】诸暨市")
@@ -366,6 +373,13 @@ def test_messages_about_the_pipeline_say_when_and_repeat_their_ids() -> None:
     assert "7分" in over.text
     assert watchdog(AT).id == watchdog(AT + timedelta(seconds=59)).id != watchdog(AT + timedelta(minutes=1)).id
     assert "duty" in test_message("duty", AT).text
+
+
+def test_that_nobody_judges_is_said_with_what_to_do_under_a_name_that_machines_can_carry() -> None:
+    message = outage("worker", AT)
+    assert message.title == "【故障】告警判断（worker） 中断"
+    assert "检查 worker 是否在运行" in message.text
+    assert message.id.isascii()
 
 
 @pytest.mark.parametrize(
