@@ -11,12 +11,19 @@ from sinks.clickhouse.raw import DATABASE
 COLUMNS: Final = ("action_id", "alert_id", "action", "by", "why", "matches", "until", "at", "via")
 _ACTIONS: Final = f"{DATABASE}.raw_alert_actions"
 
-HOLDING: Final = (
-    f"SELECT action_id, matches AS named, assumeNotNull(`until`) AS ends, `by` AS who, why, at AS made\n"
-    f"FROM {_ACTIONS} FINAL WHERE action = 'silence' AND `until` IS NOT NULL AND action_id NOT IN (\n"
-    f"    SELECT matches['action_id'] FROM {_ACTIONS} FINAL WHERE action = 'unsilence')"
-)
+
+def _holding(taken_back: str) -> str:
+    """:param taken_back: which unsilences count, SQL."""
+    return (
+        f"SELECT action_id, matches AS named, assumeNotNull(`until`) AS ends, `by` AS who, why, at AS made\n"
+        f"FROM {_ACTIONS} FINAL WHERE action = 'silence' AND `until` IS NOT NULL AND action_id NOT IN (\n"
+        f"    SELECT matches['action_id'] FROM {_ACTIONS} FINAL WHERE action = 'unsilence' AND {taken_back})"
+    )
+
+
+HOLDING: Final = _holding("true")
 """Silences that were not taken back, also those whose end has passed: action_id, named, ends, who, why, made."""
+_AT: Final = "{at:DateTime64(6, 'UTC')}"
 
 ACKNOWLEDGEMENTS: Final = (
     f"SELECT alert_id, arraySort(one -> one.2, groupArray((\n"
@@ -43,10 +50,10 @@ async def record_actions(store: Store, actions: Sequence[Action]) -> None:
 
 
 async def active_silences(store: Store, at: datetime) -> list[Silence]:
-    """The silences that hold at a moment, the one that ends first foremost."""
+    """The silences that hold, or held, at a moment, the one that ends first foremost."""
     rows = await store.rows(
-        f"SELECT action_id, named, ends, who, why, made FROM ({HOLDING})\n"
-        f"WHERE made <= {{at:DateTime64(6, 'UTC')}} AND ends > {{at:DateTime64(6, 'UTC')}} ORDER BY ends, action_id",
+        f"SELECT action_id, named, ends, who, why, made FROM ({_holding(f'at <= {_AT}')})\n"
+        f"WHERE made <= {_AT} AND ends > {_AT} ORDER BY ends, action_id",
         {"at": at.astimezone(UTC)},
     )
     return [Silence(one, dict(named), utc(ends), who, why, utc(made)) for one, named, ends, who, why, made in rows]

@@ -86,6 +86,13 @@ def test_the_silenced_is_not_sent_and_what_nobody_acknowledges_is_escalated(tmp_
                 "WHERE transition_id IN (SELECT transition_id FROM alert_deliveries)"
             )
             assert {row["alert_id"] for row in sent} == told
+            (silence,) = stack.rows("SELECT action_id FROM acknowledgements WHERE action = 'silence'")
+            cli("unsilence", silence["action_id"], *who)
+            wait_for(lambda: len(duty.received) > len(told), 120, "what was silenced and still fires is told at last")
+            last = duty.received[-1]
+            assert last.body["alert_id"] == alert_of(SILENCED)
+            assert last.key == f"still-{last.body['transition_id']}"
+            assert "【仍在告警】" in last.body["text"]
         finally:
             if notifier.running:
                 notifier.end()
