@@ -1,4 +1,4 @@
-"""A small city whose raw rows stand in a ClickHouse of the test, for what is computed from them."""
+"""A small city in a ClickHouse of the test: its tables alone, or with raw rows and what is computed from them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,19 +26,16 @@ AS_OF: Final = END - timedelta(minutes=1)
 ACTIVE_DAYS: Final = 30
 
 
-class FilledCity:
-    """Raw rows of a month until `END`, computed by a catalogue.
+class City:
+    """Tables and catalogue, and nothing that has happened yet.
 
     :param catalogue: what is counted."""
 
-    def __init__(self, home: Path, catalogue: Sequence[Indicator] = INDICATORS, orders: int = 20_000) -> None:
+    def __init__(self, home: Path, catalogue: Sequence[Indicator] = INDICATORS) -> None:
         self.server = Server(home / "data")
         self.writer = self.server.client()
         self.catalogue = catalogue
         self.prepare(catalogue)
-        for filling in fillings(orders, END, cameras=60):
-            self.writer.command(filling.statement)
-        self.run(self._compute)
 
     def prepare(self, catalogue: Sequence[Indicator]) -> None:
         """What `yangguang migrate` does with this catalogue."""
@@ -47,24 +44,6 @@ class FilledCity:
         migrator.prepare()
         migrator.apply(migrator.plan())
         sync_catalogue(self.writer, catalogue)
-
-    async def _compute(self, store: Store) -> None:
-        await self.move_to(store, END)
-        await self.adopt(store)
-        await self.rebuild(store)
-
-    async def move_to(self, store: Store, clock: datetime) -> None:
-        """Writes the watermarks of all streams."""
-        await write_watermarks(store, dict.fromkeys(STREAMS, clock - LATENESS), clock, "event", LATENESS)
-
-    async def adopt(self, store: Store) -> None:
-        """What a worker does with this catalogue when it starts."""
-        await adopt(store, self.catalogue, ACTIVE_DAYS)
-
-    async def rebuild(self, store: Store) -> None:
-        """Everything anew."""
-        async for _ in Rebuilder(store, self.catalogue, ACTIVE_DAYS).run():
-            pass
 
     def run(self, work: Callable[[Store], Awaitable[Result]]) -> Result:
         """Runs something with a store of its own."""
@@ -86,3 +65,33 @@ class FilledCity:
         """Ends the server."""
         self.writer.close()
         self.server.stop()
+
+
+class FilledCity(City):
+    """Raw rows of a month until `END`, computed by a catalogue.
+
+    :param catalogue: what is counted."""
+
+    def __init__(self, home: Path, catalogue: Sequence[Indicator] = INDICATORS, orders: int = 20_000) -> None:
+        super().__init__(home, catalogue)
+        for filling in fillings(orders, END, cameras=60):
+            self.writer.command(filling.statement)
+        self.run(self._compute)
+
+    async def _compute(self, store: Store) -> None:
+        await self.move_to(store, END)
+        await self.adopt(store)
+        await self.rebuild(store)
+
+    async def move_to(self, store: Store, clock: datetime) -> None:
+        """Writes the watermarks of all streams."""
+        await write_watermarks(store, dict.fromkeys(STREAMS, clock - LATENESS), clock, "event", LATENESS)
+
+    async def adopt(self, store: Store) -> None:
+        """What a worker does with this catalogue when it starts."""
+        await adopt(store, self.catalogue, ACTIVE_DAYS)
+
+    async def rebuild(self, store: Store) -> None:
+        """Everything anew."""
+        async for _ in Rebuilder(store, self.catalogue, ACTIVE_DAYS).run():
+            pass

@@ -24,7 +24,7 @@ from streams.probes import JudgingProbe
 from streams.rounds import RoundRules, Rounds
 from streams.routing import Maintenance, Route
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD
-from tests.streams.city import FilledCity
+from tests.streams.city import City
 from tests.system.parts import free_port
 from tests.system.test_alerts import Webhook
 
@@ -34,14 +34,14 @@ TOWN: Final = "330681001"
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledCity]:
-    city = FilledCity(tmp_path_factory.mktemp("city"), orders=100)
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    city = City(tmp_path_factory.mktemp("city"))
     yield city
     city.stop()
 
 
 @pytest.fixture(autouse=True)
-def _empty(city: FilledCity) -> None:
+def _empty(city: City) -> None:
     """Nothing has been judged or told when a test begins."""
     for table in ("alert_log", "raw_alert_deliveries", "raw_alert_actions"):
         city.writer.command(f"TRUNCATE TABLE yangguang.{table}")
@@ -83,7 +83,7 @@ async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def running(
-    city: FilledCity, hooks: dict[str, Webhook], plan: Plan, story: Callable[[Store, Notifier], Awaitable[None]]
+    city: City, hooks: dict[str, Webhook], plan: Plan, story: Callable[[Store, Notifier], Awaitable[None]]
 ) -> None:
     """Runs a notifier with these channels for as long as the story lasts."""
 
@@ -105,7 +105,7 @@ def running(
 
 
 def test_a_list_that_is_read_again_is_not_done_before_its_deliveries_are(
-    city: FilledCity, webhooks: Callable[[int], Webhook]
+    city: City, webhooks: Callable[[int], Webhook]
 ) -> None:
     hook = webhooks(2)
     done: asyncio.Queue[Record] = asyncio.Queue()
@@ -127,7 +127,7 @@ def test_a_list_that_is_read_again_is_not_done_before_its_deliveries_are(
 
 
 def test_a_storm_that_comes_one_by_one_is_one_digest_for_people_and_each_for_machines(
-    city: FilledCity, webhooks: Callable[[int], Webhook]
+    city: City, webhooks: Callable[[int], Webhook]
 ) -> None:
     people, machine = webhooks(0), webhooks(0)
     done: asyncio.Queue[Record] = asyncio.Queue()
@@ -148,7 +148,7 @@ def rounds_of(store: Store, notifier: Notifier, routes: Sequence[Route], at: dat
 
 
 def test_where_the_first_channel_takes_nothing_the_next_is_told_all_the_same(
-    city: FilledCity, webhooks: Callable[[int], Webhook]
+    city: City, webhooks: Callable[[int], Webhook]
 ) -> None:
     duty, boss = webhooks(1_000), webhooks(0)
     routes = (Route("all", ("duty",), escalate_after=15 * MINUTE, escalate_to=("boss",)),)
@@ -171,7 +171,7 @@ def test_where_the_first_channel_takes_nothing_the_next_is_told_all_the_same(
 
 
 def test_what_begins_in_a_maintenance_and_goes_on_is_told_after_it_and_escalated_from_then_on(
-    city: FilledCity, webhooks: Callable[[int], Webhook]
+    city: City, webhooks: Callable[[int], Webhook]
 ) -> None:
     duty, boss = webhooks(0), webhooks(0)
     present = datetime.now(UTC)
@@ -200,7 +200,7 @@ def test_what_begins_in_a_maintenance_and_goes_on_is_told_after_it_and_escalated
     assert "维护或静默期间未发送" in duty.received[0].body["text"]
 
 
-def test_who_has_judged_and_judges_no_more_is_missed(city: FilledCity) -> None:
+def test_who_has_judged_and_judges_no_more_is_missed(city: City) -> None:
     lately = timedelta(seconds=1)
 
     async def story(store: Store) -> None:

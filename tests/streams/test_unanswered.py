@@ -10,7 +10,7 @@ from sinks.clickhouse.alerts import log_row, record, record_delivery
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.duty import Unanswered, told_and_firing, unacknowledged
 from sinks.notify.message import compose
-from tests.streams.city import FilledCity
+from tests.streams.city import City
 
 AT: Final = datetime(2026, 11, 20, 3, 36, tzinfo=UTC)
 CITY: Final = ("city", "330681")
@@ -19,9 +19,9 @@ SHOP: Final = ("platform", "jd")
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledCity]:
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """A small city in which people have been told of some alerts."""
-    city = FilledCity(tmp_path_factory.mktemp("city"), orders=100)
+    city = City(tmp_path_factory.mktemp("city"))
     city.run(_tell)
     yield city
     city.stop()
@@ -45,7 +45,7 @@ async def _tell(store: Store) -> None:
         await record_delivery(store, row["transition_id"], "duty", 1, "delivered", "HTTP 200")
 
 
-def test_while_the_city_fires_nobody_is_called_for_its_towns_and_platforms(city: FilledCity) -> None:
+def test_while_the_city_fires_nobody_is_called_for_its_towns_and_platforms(city: City) -> None:
     found: list[Unanswered] = city.run(unacknowledged)
     assert {one.transition["alert_id"] for one in found} == {
         "seal_coverage.city.330681.1h",
@@ -53,7 +53,7 @@ def test_while_the_city_fires_nobody_is_called_for_its_towns_and_platforms(city:
     }
 
 
-def test_what_is_told_again_from_the_table_names_the_worst_places_as_it_did_at_first(city: FilledCity) -> None:
+def test_what_is_told_again_from_the_table_names_the_worst_places_as_it_did_at_first(city: City) -> None:
     again = [one.transition for one in city.run(unacknowledged)]
     again += city.run(lambda store: told_and_firing(store, ["duty"]))
     messages = [compose(one) for one in again if one["scope"] == "city"]
