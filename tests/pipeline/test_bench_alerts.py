@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from pipeline.bench.alerts.delay import FIRST, Receiver, round_of
+from pipeline.bench.alerts.delay import APART, FIRST, ROUNDS_MOST, WARM_ROUNDS, Receiver, round_of
 from pipeline.bench.alerts.report import Measured, as_json, as_tables
 from pipeline.bench.alerts.ticks import Ticks
 from pipeline.bench.metered import Cost
+from pipeline.bench.rates_measure import END, LATENESS
 from pipeline.settings import LOOPBACK
 from schemas.decode import Decoder
 from schemas.event import Event
@@ -30,11 +31,18 @@ def test_a_round_moves_the_rate_across_its_target_and_only_its_last_event_lets_t
     events = [decoder.decode(value, datetime.now(UTC)) for _, value in (*orders, last)]
     assert all(isinstance(one, Event) for one in events)
     times = [one.time for one in events if isinstance(one, Event)]
-    begin = FIRST + number * timedelta(hours=2)
+    begin = FIRST + number * APART
     assert all(begin <= one < begin + timedelta(minutes=1) for one in times[:-1])
     assert times[-1] == begin + timedelta(minutes=1, seconds=60), "exactly the minute's end and the lateness"
     seals = {json.loads(value)["data"]["seal_state"] for _, value in orders}
     assert (seals, state) == (({"intact"}, "resolved") if number % 2 else ({"broken"}, "firing"))
+
+
+def test_the_hour_of_a_round_has_no_orders_of_another_and_the_city_has_heartbeats_in_all_of_them() -> None:
+    last = timedelta(minutes=1) + LATENESS
+    assert timedelta(hours=1) + LATENESS < APART
+    assert END - timedelta(days=1) < FIRST
+    assert FIRST + (WARM_ROUNDS + ROUNDS_MOST - 1) * APART + last < END
 
 
 def test_the_receiver_waits_for_the_citys_message_and_no_other() -> None:

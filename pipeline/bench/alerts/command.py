@@ -1,7 +1,8 @@
 """`yangguang bench alerts`: what a tick of the alert stage costs, and how long people wait for a message.
 
 The ticks are those of a city of 23 towns and 5 platforms with 5 000 operators and 10 000 cameras, minute after minute,
-in a ClickHouse of its own. The delay is taken on a whole stack of real processes (see `pipeline.bench.alerts.delay`).
+in a ClickHouse of its own. The delay is taken on a whole stack of real processes in the same city (see
+`pipeline.bench.alerts.delay`).
 """
 
 import os
@@ -15,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from kafka.errors import KafkaError as ClientError
 from rich.console import Console
 
-from pipeline.bench.alerts.delay import measure_delays
+from pipeline.bench.alerts.delay import ROUNDS_MOST, measure_delays
 from pipeline.bench.alerts.report import Measured, as_json, as_tables
 from pipeline.bench.alerts.ticks import measure_ticks
 from pipeline.bench.filled_city import CAMERAS
@@ -27,7 +28,7 @@ from sinks.clickhouse.client import brief
 
 ORDERS: Final = 200_000
 TICKS: Final = 60
-ROUNDS: Final = 20
+ROUNDS: Final = ROUNDS_MOST
 
 
 def bench_alerts(
@@ -51,7 +52,7 @@ def bench_alerts(
             delays: list[float] = []
             if rounds:
                 with tempfile.TemporaryDirectory(prefix="yangguang-bench-") as home:
-                    delays = measure_delays(Path(home), rounds, say)
+                    delays = measure_delays(Path(home), orders, cameras, rounds, say)
     except (BenchError, KafkaError, PortTakenError) as error:
         click.echo(f"bench: {error}", err=True)
         return 1
@@ -76,7 +77,11 @@ def bench_alerts(
 @click.option("--cameras", type=click.IntRange(1, CAMERAS), default=CAMERAS, show_default=True, help="Cameras.")
 @click.option("--ticks", type=click.IntRange(0), default=TICKS, show_default=True, help="Minutes; 0 leaves them out.")
 @click.option(
-    "--rounds", type=click.IntRange(0), default=ROUNDS, show_default=True, help="Of the delay; 0 leaves it out."
+    "--rounds",
+    type=click.IntRange(0, ROUNDS_MOST),
+    default=ROUNDS,
+    show_default=True,
+    help="Of the delay; 0 leaves it out.",
 )
 @click.option("--json", "as_json_text", is_flag=True, help="Print JSON instead of tables.")
 def alerts(orders: int, cameras: int, ticks: int, rounds: int, as_json_text: bool) -> None:

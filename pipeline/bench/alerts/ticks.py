@@ -8,23 +8,19 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from pipeline.bench.alerts.city import compute, fill, move
 from pipeline.bench.filled_city import fillings
 from pipeline.bench.metered import Cost, Meter, MeteredStore
-from pipeline.bench.rates_measure import ACTIVE_DAYS, END, LATENESS, Say
+from pipeline.bench.rates_measure import END, LATENESS, Say
 from pipeline.bench.services import OwnClickHouse, own_clickhouse, own_kafka
-from schemas.catalogue import STREAMS
 from schemas.indicators import INDICATORS
-from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import Store, connect
-from sinks.clickhouse.migrate import Migrator
-from sinks.clickhouse.progress import write_watermarks
+from sinks.clickhouse.client import Store
 from streams.alert import MINUTE, Alerter, PublishTransitions
 from streams.backlog import Backlog
 from streams.conditions import ConditionWatch
 from streams.event_alerts import EventAlerter
 from streams.judging import Judging
 from streams.options import GROUP
-from streams.rebuild import Rebuilder, adopt
 from streams.rejects_condition import RejectsWatch
 from streams.rejects_rule import RejectsRule
 from streams.silences import Silences
@@ -45,18 +41,7 @@ def measure_ticks(home: Path, orders: int, cameras: int, ticks: int, say: Say) -
     """Fills a database of its own and moves as_of on minute by minute. Raises BenchError and ClickHouseError."""
     with own_kafka(home) as kafka, own_clickhouse(home) as own:
         ensure_topics(kafka.address, 4)
-        client = connect(own.address, None)
-        try:
-            migrator = Migrator(client)
-            migrator.prepare()
-            migrator.apply(migrator.plan())
-            sync_catalogue(client, INDICATORS)
-            statements = list(fillings(orders, END, cameras))
-            for number, filling in enumerate(statements, 1):
-                client.command(filling.statement)
-                say("filling raw tables", number, len(statements))
-        finally:
-            client.close()
+        fill(own.address, INDICATORS, fillings(orders, END, cameras), say)
         return asyncio.run(_measure(own, Backlog(kafka.address, GROUP), ticks, say))
 
 
@@ -70,20 +55,14 @@ async def _measure(own: OwnClickHouse, backlog: Backlog, ticks: int, say: Say) -
 
     try:
         begin = END - LATENESS - (ticks + WARM) * MINUTE  # the minutes that are judged are those that were filled
-        await _move(store, begin)
-        await adopt(store, INDICATORS, ACTIVE_DAYS)
-        async for step in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run():
-            say(f"rebuild of everything: {step.what}", step.done, step.of)
-        while running := len(await store.rows("SELECT * FROM system.merges")):
-            say("waiting for merges", 0, running)
-            await asyncio.sleep(0.5)
+        await compute(store, INDICATORS, begin, say)
         moment = begin + LATENESS
         stages = stages_of(store, backlog, publish, lambda: moment)
         meter = Meter(store, own.pid)
         costs: dict[str, list[Cost]] = {name: [] for name in (*stages, "all")}
         for number in range(ticks + WARM):
             moment += MINUTE
-            await _move(store, moment - LATENESS)
+            await move(store, moment - LATENESS)
             several = []
             for stage in stages.values():
                 meter.start()
@@ -111,8 +90,3 @@ def stages_of(
         "rejects": RejectsWatch(store, RejectsRule(), backlog, publish, clock),
         "events": EventAlerter(store, publish, event_clock=False),
     }
-
-
-async def _move(store: Store, mark: datetime) -> None:
-    """All streams' watermarks are at a moment, and the machine's clock is so far behind it as it has to be."""
-    await write_watermarks(store, dict.fromkeys(STREAMS, mark), mark + LATENESS, "event", LATENESS)
