@@ -1,8 +1,8 @@
 """An empty database for event alerts, what may be put into it, and a stage that judges it."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
@@ -11,15 +11,11 @@ from schemas.catalogue import STREAMS
 from schemas.event import EventData
 from schemas.event_alerts import EventRules
 from schemas.indicator import ALWAYS, Dated
-from schemas.indicators import INDICATORS
-from sinks.clickhouse.address import Address
-from sinks.clickhouse.catalogue import sync_catalogue
 from sinks.clickhouse.client import Store
 from sinks.clickhouse.identity import settle_all_identities
-from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from streams.event_alerts import EventAlerter
-from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
+from tests.streams.city import City
 
 T0: Final = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 """A Friday at 10:00 in Shanghai."""
@@ -31,17 +27,13 @@ def always_set(value: Any) -> tuple[Dated[Any], ...]:
     return (Dated[Any].model_validate({"from": ALWAYS, "value": value}),)
 
 
-class Place:
-    """An empty database with the tables."""
+class Place(City):
+    """Tables in which nothing has happened yet, and a stage that judges what is put into them."""
 
-    def __init__(self, server: Server) -> None:
-        self.server, self.writer = server, server.client()
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
         self.told: list[dict[str, Any]] = []
         self.rules = EventRules()
-        migrator = Migrator(self.writer, catalogue=INDICATORS)
-        migrator.prepare()
-        migrator.apply(migrator.plan())
-        sync_catalogue(self.writer, INDICATORS)
 
     def insert(self, table: str, **row: Any) -> None:
         insert(self.writer, table, row)
@@ -49,27 +41,23 @@ class Place:
     def judge(self, *clocks: datetime, event_clock: bool = True, lateness: timedelta = MINUTE) -> None:
         """Moves all watermarks to each of these minutes, and judges: one alerter, restarted at every other minute."""
 
-        async def work() -> None:
-            store = await Store.open(Address("127.0.0.1", self.server.port, "writer", WRITER_PASSWORD))
+        async def work(store: Store) -> None:
             alerter = EventAlerter(store, self.publish, self.rules, event_clock=event_clock)
             for index, clock in enumerate(clocks):
                 await write_watermarks(store, dict.fromkeys(STREAMS, clock), clock + lateness, "event", MINUTE)
                 if index % 2:
                     alerter.forget()
                 await alerter.evaluate()
-            await store.close()
 
-        asyncio.run(work())
+        self.run(work)
 
     def settle(self, model: type[EventData]) -> None:
         """Finds out which of several contents each identity has, as landing does."""
 
-        async def work() -> None:
-            store = await Store.open(Address("127.0.0.1", self.server.port, "writer", WRITER_PASSWORD))
+        async def work(store: Store) -> None:
             await settle_all_identities(store, model)
-            await store.close()
 
-        asyncio.run(work())
+        self.run(work)
 
     async def publish(self, transitions: Sequence[Mapping[str, Any]]) -> None:
         self.told += map(dict, transitions)

@@ -8,21 +8,13 @@ import pytest
 
 from schemas.event_alerts import SCHOOL_CAMERA_DARK, EventRules, event_rules
 from streams.slots import open_slots
-from tests.pipeline.embedded_clickhouse import Server
 from tests.streams.event_place import MINUTE, T0, TOWN, Place, always_set, event
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("events") / "data")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def place(server: Server) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A school, a cook, a supplier, two banquets and two findings, each with something that goes wrong and ends."""
-    place = Place(server)
+    place = Place(tmp_path_factory.mktemp("events"))
     operator = {"status": "active", "name": "某单位"}
     place.insert(
         "raw_operators", **event("o1", -60), **operator, operator_id="school", kind="school_canteen",
@@ -67,7 +59,8 @@ def place(server: Server) -> Place:
         )  # fmt: skip
     place.insert("raw_cameras", **event("h1", -60), camera_id="cam", operator_id="school", online=True,
                  advancing=True, picture="ok")  # fmt: skip
-    return place
+    yield place
+    place.stop()
 
 
 EXPECTED: Final = {

@@ -8,26 +8,19 @@ import pytest
 
 from schemas.camera import Finding
 from schemas.registry import Operator
-from tests.pipeline.embedded_clickhouse import Server
 from tests.streams.event_place import MINUTE, T0, TOWN, Place, event
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("events") / "data")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def place(server: Server) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A cook who is certified from minute 20 on."""
-    place = Place(server)
+    place = Place(tmp_path_factory.mktemp("events"))
     cook = {"status": "active", "name": "某单位", "operator_id": "cook", "kind": "banquet_cook",
             "health_valid_until": date(2027, 1, 1)}  # fmt: skip
     place.insert("raw_operators", **event("o1", -50), **cook, training_valid_until=date(2026, 11, 1))
     place.insert("raw_operators", **event("o2", 20), **cook, training_valid_until=date(2027, 11, 1))
-    return place
+    yield place
+    place.stop()
 
 
 def finding(name: str, minutes: float, review: str, subject: str, **given: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Event alerts judged again on a real ClickHouse, beside what the alert stage itself recorded of the same events."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -15,10 +14,9 @@ from pipeline.backtest.firings import Firing
 from pipeline.backtest.replay import recorded
 from pipeline.commands.backtest import backtest
 from schemas.event_alerts import EVENT_CODES, EventRules, event_rules
-from sinks.clickhouse.address import Address
 from sinks.clickhouse.client import Store
 from streams.slots import open_slots
-from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD, Server
+from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD
 from tests.streams.event_place import MINUTE, T0, TOWN, Place, always_set, event
 
 LONG_AGO: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,16 +43,9 @@ def late(name: str, minutes: float) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("backtest") / "data")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def place(server: Server) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """All five events happen and end, some of them told late, and the stage judges them as they come."""
-    place = Place(server)
+    place = Place(tmp_path_factory.mktemp("backtest"))
     operator = {"status": "active", "name": "某单位"}
     school = {**operator, "operator_id": "school", "kind": "school_canteen", "open_hours": [("06:00", "18:00")]}
     place.insert("raw_operators", **landed("o1", -60), **school)
@@ -93,7 +84,8 @@ def place(server: Server) -> Place:
     place.insert("raw_findings", **late("f6", 14), **RAT, finding_id="late", review="closed")
     place.insert("raw_banquets", **late("b4", -5), **BANQUET, held_at=T0 + 20 * MINUTE, diners=500, banquet_id="past")
     place.judge(T0 + 50 * MINUTE)
-    return place
+    yield place
+    place.stop()
 
 
 def judged_again(
@@ -104,17 +96,13 @@ def judged_again(
 ) -> tuple[list[Firing], list[Firing]]:
     """The firings of a replay, and those of the stage."""
 
-    async def work() -> tuple[list[Firing], list[Firing]]:
-        store = await Store.open(Address("127.0.0.1", place.server.port, "writer", WRITER_PASSWORD))
-        try:
-            asked: list[str] = []
-            would = await replay_events(store, rules, begin, end, lambda: asked.append("code"))
-            assert len(asked) == len(EVENT_CODES)
-            return would, await recorded(store, begin, end)
-        finally:
-            await store.close()
+    async def work(store: Store) -> tuple[list[Firing], list[Firing]]:
+        asked: list[str] = []
+        would = await replay_events(store, rules, begin, end, lambda: asked.append("code"))
+        assert len(asked) == len(EVENT_CODES)
+        return would, await recorded(store, begin, end)
 
-    return asyncio.run(work())
+    return place.run(work)
 
 
 def seen(several: list[Firing]) -> set[tuple[str, str, int, int | None]]:
