@@ -45,11 +45,12 @@ States = dict[Subject, AlertState]
 
 
 def machine_rows(
-    code: str, wrong: Mapping[str, bool], states: Mapping[Subject, AlertState], minute: datetime
+    code: str, wrong: Mapping[str, bool], states: Mapping[Subject, AlertState], minute: datetime, passed: int = 1
 ) -> tuple[States, list[dict[str, Any]]]:
     """The states of `stale` or `error` after a minute of the machine, and its rows. Pure.
 
-    :param wrong: by stream or indicator. One that is no longer named is not known to be well, and stays as it is."""
+    :param wrong: by stream or indicator. One that is no longer named is not known to be well, and stays as it is.
+    :param passed: minutes since these were judged last: whoever is late is so while nobody has time to judge it."""
     after: States = {}
     rows: list[dict[str, Any]] = []
     for name in sorted(wrong.keys() | {one.subject for one in states}):
@@ -58,6 +59,8 @@ def machine_rows(
         if name not in wrong:
             after[subject] = before
             continue
+        if before.state == "pending" and wrong[name]:
+            before = before._replace(held=before.held + passed - 1)
         current, changes = advance(before, MACHINE_MINUTES, minute, breached=wrong[name], recovered=not wrong[name])
         for order, change in enumerate(changes):
             since = minute if change.to_state != current.state else current.since or minute
@@ -118,11 +121,13 @@ class ConditionWatch:
             if mark is not None and not mark.stale:
                 rows += await self._silence(rule, mark)
         minute = self._clock().replace(second=0, microsecond=0)
-        if minute > self._until.get("stale", datetime.min.replace(tzinfo=minute.tzinfo)):
+        judged = self._until.get("stale")
+        if judged is None or minute > judged:
+            passed = 1 if judged is None else (minute - judged) // _MINUTE
             stale = {stream: mark.stale for stream, mark in marks.items()}
             for code, wrong in (("stale", stale), ("error", await speech.wrong_definitions(self._store))):
                 own = {subject: state for subject, state in self._states.items() if subject.code == code}
-                after, found = machine_rows(code, wrong, own, minute)
+                after, found = machine_rows(code, wrong, own, minute, passed)
                 for subject in own:
                     del self._states[subject]
                 self._states |= after

@@ -26,9 +26,10 @@ from sinks.clickhouse.alert_actions import active_silences
 from sinks.clickhouse.alerts import Attempts
 from sinks.clickhouse.briefing import Briefing, brief_on
 from sinks.clickhouse.client import Store, now
-from sinks.clickhouse.duty import STILL
+from sinks.clickhouse.duty import STILL, announced
 from sinks.notify.channel import Channel, Outcome
 from sinks.notify.envelope import Link, Message
+from sinks.notify.facts import moment
 from sinks.notify.message import SENT_STATES, Late, compose, digest, severity
 from sinks.notify.words import Language
 from streams.delivery import deliver
@@ -116,9 +117,8 @@ class Notifier:
         for one in cast(Records, record.value):
             transition = orjson.loads(one.value or b"null")
             if transition and self._is_sent(transition, silences, at):
-                wanted += await self._deliveries(
-                    transition["transition_id"], transition, self.assigned(transition, at), pending
-                )
+                channels = await self._told(transition, at)
+                wanted += await self._deliveries(transition["transition_id"], transition, channels, pending)
         self._enqueue(wanted)
         pending.settled()
 
@@ -126,6 +126,18 @@ class Notifier:
         """The channels that are told of a transition at a moment."""
         found = assignments(self._plan.routes, self._queues, transition, severity(transition), at)
         return [one.channel for one in found]
+
+    async def _told(self, transition: Transition, at: datetime) -> list[str]:
+        """The channels that are told of it now. Of an end all who were told of the firing are, whom it was escalated to
+        as well, and nobody where nobody was."""
+        names = self.assigned(transition, at)
+        if transition["to_state"] != "resolved":
+            return names
+        firing = await announced(self._store, str(transition["alert_id"]), moment(transition["as_of"]))
+        if firing is None:
+            return names
+        told = {*firing.channels, *(name for name, identity in self._waiting if identity in firing.identities)}
+        return [*names, *sorted(told - set(names))] if told else []
 
     def held_back(self, transition: Transition, silences: Sequence[Silence], at: datetime) -> bool:
         """Whether a maintenance or one of the silences holds it back at a moment."""
@@ -147,7 +159,8 @@ class Notifier:
         """Sends what still fires once to each of these channels; returns to how many it goes now.
 
         A transition that was held back stays without a delivery, so what is told at last of it has its own identity."""
-        identity = f"{STILL if late.why == 'held_back' else ''}{transition['transition_id']}"
+        was_held = late.why in ("held_back", "inhibited")
+        identity = f"{STILL if was_held else ''}{transition['transition_id']}"
         wanted = await self._deliveries(identity, transition, channels)
         self._enqueue([one._replace(late=late) for one in wanted])
         return len(wanted)

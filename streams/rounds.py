@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.indicator import SHANGHAI, Indicator
 from schemas.towns import CITY_CODE
@@ -15,7 +15,7 @@ from sinks.clickhouse.alert_actions import active_silences
 from sinks.clickhouse.client import Store, now
 from sinks.notify.alertmanager import AlertmanagerChannel
 from sinks.notify.envelope import Message
-from sinks.notify.message import Late, Progress, compose, severity, summary, watchdog
+from sinks.notify.message import Late, Progress, WhyLate, compose, severity, summary, watchdog
 from sinks.notify.words import Language
 from streams.notify import Notifier
 from streams.routing import Route, escalations
@@ -30,6 +30,10 @@ SUMMARY_LATEST: Final = timedelta(minutes=10)
 
 ON_ITS_WAY: Final = timedelta(minutes=1)
 """A transition is with the notifier so long after it was recorded, at the latest."""
+
+
+AFTER_CITY: Final = timedelta(minutes=10)
+"""What goes on for so long after the end of the city's alert, which names it, is told by itself."""
 
 
 class RoundRules(NamedTuple):
@@ -112,11 +116,15 @@ class Rounds:
         for one in await duty.unacknowledged(self._store):
             if self._notifier.held_back(one.transition, silences, at):
                 continue
-            why: Literal["unanswered", "undelivered", "held_back"] = "unanswered" if one.delivered else "undelivered"
+            why: WhyLate = "unanswered" if one.delivered else "undelivered"
             if one.tried:
                 channels = self._next(one, at)
-            elif one.transition["inhibited_by"] or at < one.told_at + ON_ITS_WAY:
-                continue  # the end of the city's alert names it, or it comes yet
+            elif one.transition["inhibited_by"]:
+                if at < one.told_at + AFTER_CITY:
+                    continue
+                why, channels = "inhibited", self._notifier.assigned(one.transition, at)
+            elif at < one.told_at + ON_ITS_WAY:
+                continue
             elif await self._was_held_back(one):
                 why, channels = "held_back", self._notifier.assigned(one.transition, at)
             else:

@@ -1,7 +1,7 @@
 """What a message knows beyond its transition, asked of ClickHouse: trend, worst operators, duration, open towns."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from schemas.durations import window_length
@@ -49,8 +49,10 @@ class Briefing(NamedTuple):
     operators: tuple[WorstOperator, ...] = ()
     fired_at: datetime | None = None
     """Of a resolved alert."""
-    still_firing: tuple[str, ...] = ()
-    """Town codes, where the city's alert has resolved."""
+    still_firing: tuple[tuple[str, str], ...] = ()
+    """(scope, scope_id) of towns and platforms, where the city's alert has resolved."""
+    deadline: date | None = None
+    """Of a rate's target, where it has one."""
 
 
 async def brief_on(
@@ -68,7 +70,7 @@ async def brief_on(
     if transition["kind"] != "rate" or indicator is None:
         return Briefing(fired_at=fired_at, still_firing=still)
     operators = () if resolved else await _operators(store, indicator, transition, as_of)
-    return Briefing(await _trend(store, indicator, transition, as_of), operators, fired_at, still)
+    return Briefing(await _trend(store, indicator, transition, as_of), operators, fired_at, still, indicator.deadline)
 
 
 def _moment(value: Any) -> datetime:
@@ -86,13 +88,13 @@ async def _fired_at(store: Store, alert: str, as_of: datetime) -> datetime | Non
     return None if rows[0][0] is None else _moment(rows[0][0])
 
 
-async def _still_firing(store: Store, transition: Mapping[str, Any], as_of: datetime) -> tuple[str, ...]:
+async def _still_firing(store: Store, transition: Mapping[str, Any], as_of: datetime) -> tuple[tuple[str, str], ...]:
     rows = await store.rows(
-        f"SELECT toString(scope_id) FROM (\n"
-        f"    SELECT scope_id, argMax(to_state, (as_of, step)) AS state FROM {DATABASE}.alert_log\n"
-        f"    WHERE alert_id != '' AND indicator = {{code:String}} AND scope = 'town' AND window = {{window:String}}\n"
+        f"SELECT toString(scope), toString(scope_id) FROM (\n"
+        f"    SELECT scope, scope_id, argMax(to_state, (as_of, step)) AS state FROM {DATABASE}.alert_log\n"
+        f"    WHERE alert_id != '' AND indicator = {{code:String}} AND scope != 'city' AND window = {{window:String}}\n"
         f"        AND subject = {{subject:String}} AND as_of <= toDateTime({{as_of:Int64}}, 'UTC')\n"
-        f"    GROUP BY scope_id\n) WHERE state = 'firing' ORDER BY scope_id",
+        f"    GROUP BY scope, scope_id\n) WHERE state = 'firing' ORDER BY scope DESC, scope_id",
         {
             "code": str(transition["indicator"]),
             "window": str(transition["window"]),
@@ -100,7 +102,7 @@ async def _still_firing(store: Store, transition: Mapping[str, Any], as_of: date
             "as_of": int(as_of.timestamp()),
         },
     )
-    return tuple(str(row[0]) for row in rows)
+    return tuple((str(scope), str(scope_id)) for scope, scope_id in rows)
 
 
 def _place(transition: Mapping[str, Any]) -> str:

@@ -22,12 +22,18 @@ _TOLD: Final = f"""(SELECT replaceRegexpOne(raw_alert_deliveries.transition_id, 
 """By transition, when it was first tried to tell somebody, and which channels have taken it."""
 
 
+_ENDED: Final = f"""(SELECT alert_id, max(recorded_at) AS ended_at FROM {DATABASE}.alert_log
+    WHERE transition_id != '' AND scope = 'city' AND to_state != 'firing' GROUP BY alert_id)"""
+"""When the city's alerts left firing or came near it."""
+
+
 class Unanswered(NamedTuple):
     """A transition to firing that nobody has acknowledged."""
 
     transition: dict[str, Any]
     told_at: datetime
-    """When it was first tried to tell somebody; where it was not, when it was recorded."""
+    """When it was first tried to tell somebody; where it was not, when it was recorded, or when the city's alert that
+    held it back was over."""
     tried: bool
     delivered: bool
     """Whether any channel has taken it."""
@@ -36,15 +42,43 @@ class Unanswered(NamedTuple):
 async def unacknowledged(store: Store) -> list[Unanswered]:
     """What fires and is neither acknowledged nor silenced, nor told by a city that fires too. A channel that does not
     take a message is no reason to call nobody else."""
+    since = "if(told.made > 0, told.told_at, greatest(log.recorded_at, city.ended_at))"
     rows = await store.rows(
-        f"SELECT {_COLUMNS}, if(told.made > 0, told.told_at, log.recorded_at), told.made > 0, notEmpty(told.channels)\n"
-        f"FROM {_FIRING} AS log LEFT JOIN {_TOLD} AS told USING (transition_id)\n"
+        f"SELECT {_COLUMNS}, {since}, told.made > 0, notEmpty(told.channels)\n"
+        f"FROM {_FIRING} AS log LEFT JOIN {_TOLD} AS told ON told.transition_id = log.transition_id\n"
+        f"LEFT JOIN {_ENDED} AS city ON city.alert_id = log.inhibited_by\n"
         f"WHERE log.to_state = 'firing' AND log.alert_id IN (SELECT alert_id FROM {DATABASE}.alerts\n"
         f"    WHERE acknowledged_by IS NULL AND (silenced_until IS NULL OR silenced_until < now64(6)))\n"
         f"    AND (log.scope NOT IN ('town', 'platform') OR (log.indicator, log.window, log.subject) NOT IN (\n"
         f"        SELECT indicator, window, subject FROM {DATABASE}.alerts WHERE scope = 'city' AND state = 'firing'))"
     )
     return [Unanswered(transition_of(row[:-3]), utc(row[-3]), bool(row[-2]), bool(row[-1])) for row in rows]
+
+
+class Announced(NamedTuple):
+    """The firing that a transition ends, and the channels that it was tried to tell of it."""
+
+    identities: tuple[str, str]
+    """Under which it may have been told: its own, and that of what was held back."""
+    channels: tuple[str, ...]
+
+
+async def announced(store: Store, alert_id: str, before: datetime) -> Announced | None:
+    """Who was told of the alert's last firing before a moment; None where none is recorded."""
+    rows = await store.rows(
+        f"SELECT transition_id FROM {DATABASE}.alert_log WHERE alert_id = {{id:String}} AND transition_id != ''\n"
+        f"    AND to_state = 'firing' AND as_of <= {{before:DateTime64(6, 'UTC')}}\n"
+        f"ORDER BY as_of DESC, step DESC LIMIT 1",
+        {"id": alert_id, "before": before},
+    )
+    if not rows:
+        return None
+    identities = str(rows[0][0]), f"{STILL}{rows[0][0]}"
+    told = await store.rows(
+        f"SELECT DISTINCT channel FROM {DATABASE}.raw_alert_deliveries WHERE transition_id IN {{ids:Array(String)}}",
+        {"ids": list(identities)},
+    )
+    return Announced(identities, tuple(str(row[0]) for row in told))
 
 
 async def told_and_firing(store: Store, channels: Sequence[str]) -> list[dict[str, Any]]:

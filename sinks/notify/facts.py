@@ -71,12 +71,23 @@ def event_words(transition: Mapping[str, Any], language: Language) -> tuple[str,
             lines.append(Line(label.said(language), _said(name, value, language)))
     if code == "banquet_cook_uncertified" and facts:
         lines += _cook(facts, language)
-    if transition["to_state"] == "resolved" and (ended := REVIEWS.get(str(facts.get("review")))):
+    if transition["to_state"] == "resolved" and (ended := _ended(code, facts)):
         lines.append(Line(Words("结果", "result").said(language), ended.said(language)))
+    if code == "finding_critical" and facts.get("operator_id") and not who:
+        lines.append(Line(Words("单位编号", "business id").said(language), str(facts["operator_id"])))
     subject = str(transition.get("subject") or "")
     if subject and subject != facts.get("camera_id"):
         lines.append(Line(Words("编号", "id").said(language), subject))
     return title, lines
+
+
+def _ended(code: str, facts: Mapping[str, Any]) -> Words | None:
+    """By what it is over, where the record says so."""
+    if code == "supplier_certificate_ending" and facts.get("status") not in (None, "active"):
+        return Words("单位已停业或注销", "the supplier has closed")
+    if facts.get("status") == "cancelled":
+        return Words("家宴已取消", "the banquet is cancelled")
+    return REVIEWS.get(str(facts.get("review")))
 
 
 def _cook(facts: Mapping[str, Any], language: Language) -> list[Line]:

@@ -14,7 +14,7 @@ from sinks.clickhouse.briefing import Briefing
 from sinks.notify.envelope import Line, Link, Message, Severity, chinese_for_machines
 from sinks.notify.facts import clock, moment
 from sinks.notify.summary import Progress, summary
-from sinks.notify.telling import Late, counts, told
+from sinks.notify.telling import Late, WhyLate, counts, told
 from sinks.notify.trend import draw_trend
 from sinks.notify.words import (
     ELSE_TODO,
@@ -28,7 +28,8 @@ from sinks.notify.words import (
 )
 
 __all__ = [
-    "SENT_STATES", "Late", "Progress", "compose", "digest", "outage", "severity", "summary", "test_message", "watchdog",
+    "SENT_STATES", "Late", "Progress", "WhyLate", "compose", "digest", "outage", "severity", "summary", "test_message",
+    "watchdog",
 ]  # fmt: skip
 
 SENT_STATES: Final = ("firing", "resolved")
@@ -81,7 +82,7 @@ def compose(
     body["worst"] = [dict(zip(_WORST, one, strict=True)) for one in transition["worst"]]
     body["severity"] = weight
     body["worst_operators"] = [one._asdict() for one in briefing.operators]
-    body["text"] = f"{chinese}详情：{_page(base_url, 'zh')}" if base_url else chinese
+    body["text"] = chinese + " ".join(_to_open(transition, links, base_url))
     rate = transition["kind"] == "rate"
     picture = draw_trend(briefing.trend, transition["target"], counts=counts(transition)) if rate else b""
     return Message(
@@ -96,6 +97,14 @@ def compose(
         picture=picture,
         body=body,
     )
+
+
+def _to_open(transition: Mapping[str, Any], links: Sequence[Link], base_url: str) -> list[str]:
+    """What a machine hands to people beside the text: what to open, or by which name commands know the alert."""
+    opened = [f"{one.label}：{one.url}" for one in links]
+    if transition["to_state"] == "firing" and not links:
+        opened.append(f"告警编号：{transition['alert_id']}")
+    return [*opened, f"详情：{_page(base_url, 'zh')}"] if base_url else opened
 
 
 def _page(base_url: str, language: Language) -> str:

@@ -29,18 +29,23 @@ _LATE: Final = {
     "unanswered": Words("已通知他人，无人确认", "others were told, nobody acknowledged"),
     "undelivered": Words("通知未能送达，无人确认", "others could not be told, nobody acknowledged"),
     "held_back": Words("维护或静默期间未发送", "held back until now by a maintenance or a silence"),
+    "inhibited": Words("全市已恢复，此处仍未恢复", "the city has recovered, and this has not"),
 }
+_PAST: Final = Words("，已过", ", over")
 _PUT_OFF: Final = Words("目标另定期限，到期前不作判断", "the target has a new deadline and is not judged before it")
 _UNITS: Final = ("s", "m", "h", "d")
 
 
+WhyLate = Literal["unanswered", "undelivered", "held_back", "inhibited"]
+
+
 class Late(NamedTuple):
     """Why an alert is told after its minute: others were told and nobody has acknowledged; they could not be told and
-    nobody has; or a maintenance or a silence held it back until now."""
+    nobody has; a maintenance or a silence held it back until now; or the city's alert did, and is over."""
 
-    why: Literal["unanswered", "undelivered", "held_back"]
+    why: WhyLate
     since: datetime
-    """When others were told, or when it was recorded."""
+    """When others were told, when it was recorded, or when the city's alert was over."""
 
 
 class Telling(NamedTuple):
@@ -107,7 +112,7 @@ def told(transition: Mapping[str, Any], briefing: Briefing, language: Language, 
     mark = _MARKS.get(str(transition["to_state"]), Words("变化", "CHANGED")).said(language)
     if late is not None:
         why = f"{clock(late.since)} {_LATE[late.why].said(language)}"
-        if late.why == "held_back":
+        if late.why in ("held_back", "inhibited"):
             mark = Words("仍在告警", "STILL FIRING").said(language)
             lines.append(_line(Words("说明", "note"), why, language))
         else:
@@ -120,6 +125,8 @@ def told(transition: Mapping[str, Any], briefing: Briefing, language: Language, 
             lines.append(_line(Words("说明", "note"), said.said(language), language))
         elif transition["kind"] != "rate":
             title += Words("，已解除", ", over").said(language)
+    if briefing.deadline is not None and transition["to_state"] == "firing":
+        lines.append(_line(Words("期限", "deadline"), f"{briefing.deadline}{_PAST.said(language)}", language))
     lines = [*lines, *_times(transition, briefing, language)]
     firing = transition["to_state"] == "firing"
     short = [one for one in transition["worst"] if firing and _falls_short(one, transition)]
@@ -137,7 +144,7 @@ def told(transition: Mapping[str, Any], briefing: Briefing, language: Language, 
             _line(Words(f"未达标{who}" if stock else f"较差{who}", "businesses"), several(named, language), language)
         )
     if briefing.still_firing:
-        still = several([place_name("town", one, language) for one in briefing.still_firing], language)
+        still = several([place_name(*one, language) for one in briefing.still_firing], language)
         lines.append(_line(Words("仍在告警", "still firing"), still, language))
     towns = OWN_TOWN if transition["scope"] == "town" else WORST_TOWNS if short else TOWNS_CONCERNED
     if firing and (todo := what_to_do(str(transition["indicator"]), language, towns)):
@@ -181,8 +188,8 @@ def _times(transition: Mapping[str, Any], briefing: Briefing, language: Language
     lines = [_line(ended, clock(transition["since"]), language)]
     if briefing.fired_at is not None:
         seconds = (moment(transition["since"]) - moment(briefing.fired_at)).total_seconds()
-        began = lasted(seconds, language) + aside(clock(briefing.fired_at), language)
-        lines.append(_line(Words("持续（起于）", "lasted (since)"), began, language))
+        lines.append(_line(Words("起于", "since"), clock(briefing.fired_at), language))
+        lines.append(_line(Words("持续", "lasted"), lasted(seconds, language), language))
     return lines
 
 
@@ -205,7 +212,7 @@ def _condition(transition: Mapping[str, Any], language: Language) -> tuple[str, 
         str(transition.get(name) or "") for name in ("indicator", "scope", "scope_id", "subject")
     )
     name = rate_name(code, language)
-    gap, colon = ("", "：") if language == "zh" else (" ", ": ")
+    colon = "：" if language == "zh" else ": "
     where = scope_id if scope == "source" else place_name(scope, scope_id, language)
     firing = transition["to_state"] == "firing"
     lines: list[Line] = []
@@ -220,7 +227,8 @@ def _condition(transition: Mapping[str, Any], language: Language) -> tuple[str, 
             lines.append(_line(Words("主要原因", "mostly"), refusal_name(mostly, language), language))
         return f"{name}{colon}{where}{said}", lines
     thing = rate_name(subject, language) if code in ("error", "no_activity") else stream_name(subject, language)
-    title = f"{where}{gap}{thing}{gap}{name}" if language == "zh" else f"{where}: {thing}: {name}"
+    between = "：" if code == "no_activity" else ""
+    title = f"{where}{thing}{between}{name}" if language == "zh" else f"{where}: {thing}: {name}"
     if code == "no_data" and firing:
         silent = Words("已超过", "longer than ").said(language) + _window(transition, language)
         lines.append(_line(Words("无数据时长", "silent for"), silent, language))

@@ -42,7 +42,7 @@ STREAM_NAMES: Final = {
 }
 NAMES: Final = {
     "no_data": Words("数据中断", "no data"),
-    "no_activity": Words("有数据无业务量", "nothing to count"),
+    "no_activity": Words("有数据上报，无业务量", "nothing to count"),
     "stale": Words("数据处理滞后，告警已冻结", "processing is late, alerts are frozen"),
     "error": Words("指标口径与计算不一致", "numbers do not fit their definition"),
     "rejects_high": Words("数据拒收过多", "too many events refused"),

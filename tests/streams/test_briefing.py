@@ -150,7 +150,7 @@ def test_a_resolved_alert_knows_when_it_fired_and_which_towns_still_do(city: Fil
 
     briefing = city.run(recorded)
     assert briefing.fired_at == fired
-    assert briefing.still_firing == (TOWN,)
+    assert briefing.still_firing == (("town", TOWN),)
     assert briefing.operators == ()
     assert briefed(city, transition("seal_coverage")).fired_at is None
 

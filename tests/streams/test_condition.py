@@ -104,6 +104,11 @@ def test_a_backlog_of_a_moment_is_not_told_and_what_is_not_named_is_not_well() -
     assert changes == ["pending", "firing"]
     assert [(one.subject, state.state) for one, state in states.items()] == [("yangguang.seal", "firing")]
     assert next(iter(states)).alert_id == f"stale.city.{CITY_CODE}.now.yangguang.seal"
+    rare, _ = machine_rows("stale", {"yangguang.seal": True}, {}, at)
+    _, rows = machine_rows("stale", {"yangguang.seal": True}, rare, at + timedelta(minutes=5), 5)
+    assert [row["to_state"] for row in rows if row["transition_id"]] == ["firing"], (
+        "judged rarely, and late all the time"
+    )
     moment, _ = machine_rows("stale", {"yangguang.seal": True}, {}, at)
     over, rows = machine_rows("stale", {"yangguang.seal": False}, moment, at + timedelta(minutes=1))
     assert not over

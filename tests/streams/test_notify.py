@@ -70,6 +70,29 @@ def finding(number: int) -> dict[str, Any]:
     )  # fmt: skip
 
 
+def over(firing: dict[str, Any], minutes: int = 5) -> dict[str, Any]:
+    """The end of what fires."""
+    later = firing["as_of"] + minutes * MINUTE
+    return {
+        **firing,
+        "transition_id": f"over-{firing['transition_id']}",
+        "from_state": "firing",
+        "to_state": "resolved",
+        "since": later,
+        "as_of": later,
+    }
+
+
+def silence_of(scope: str, scope_id: str, **given: Any) -> dict[str, Any]:
+    """A stream that is silent in a place."""
+    name = f"no_data.{scope}.{scope_id}.2h.yangguang.seal"
+    return log_row(
+        alert_id=name, transition_id=name, kind="condition", indicator="no_data", scope=scope, scope_id=scope_id,
+        window="2h", subject="yangguang.seal", from_state="pending", to_state="firing", since=AT, as_of=AT,
+        recorded_at=AT, step=0, **given,
+    )  # fmt: skip
+
+
 def as_list(*transitions: dict[str, Any]) -> Record:
     """Transitions as they come from the topic together."""
     values = [SimpleNamespace(value=orjson.dumps(one)) for one in transitions]
@@ -224,3 +247,76 @@ def test_who_has_judged_and_judges_no_more_is_missed(city: City) -> None:
     city.run(story)
     nowhere = Address("127.0.0.1", free_port(), "writer", WRITER_PASSWORD)
     assert asyncio.run(JudgingProbe(nowhere, lately)()), "of ClickHouse its own probe tells"
+
+
+def test_the_end_is_told_to_all_who_were_told_of_the_firing_also_whom_it_was_escalated_to(
+    city: City, webhooks: Callable[[int], Webhook]
+) -> None:
+    duty, boss, other = webhooks(0), webhooks(0), webhooks(0)
+    routes = (Route("all", ("duty",), escalate_after=15 * MINUTE, escalate_to=("boss",)),)
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(store: Store, notifier: Notifier) -> None:
+        await record(store, [finding(1)])
+        await notifier.take(as_list(finding(1)), done)
+        await done.get()
+        await rounds_of(store, notifier, routes, datetime.now(UTC) + 16 * MINUTE).once()
+        await until(lambda: len(boss.received) == 1)
+        await notifier.take(as_list(over(finding(1))), done)
+        await done.get()
+
+    running(city, {"duty": duty, "boss": boss, "other": other}, Plan(routes=routes), story)
+    for hook in (duty, boss):
+        assert [one.key for one in hook.received] == ["t-1", "over-t-1"]
+    assert not other.received
+
+
+def test_the_end_of_what_nobody_was_told_of_is_told_to_nobody(city: City, webhooks: Callable[[int], Webhook]) -> None:
+    duty = webhooks(0)
+    present = datetime.now(UTC)
+    quiet = Maintenance("night", begin=present - MINUTE, end=present + timedelta(seconds=2))
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(store: Store, notifier: Notifier) -> None:
+        held, told = finding(1), finding(2)
+        await record(store, [held, told])
+        await notifier.take(as_list(held), done)
+        await until(lambda: datetime.now(UTC) > present + timedelta(seconds=2))
+        await notifier.take(as_list(told, over(told), over(held)), done)
+        for _ in range(2):
+            await done.get()
+
+    running(city, {"duty": duty}, Plan(maintenance=[quiet]), story)
+    assert [one.key for one in duty.received] == ["t-2", "over-t-2"]
+
+
+def test_what_goes_on_after_the_citys_alert_is_told_by_itself_after_ten_minutes(
+    city: City, webhooks: Callable[[int], Webhook]
+) -> None:
+    duty = webhooks(0)
+    whole = silence_of("city", "330681")
+    shop = silence_of("platform", "eleme", inhibited_by=whole["alert_id"])
+    done: asyncio.Queue[Record] = asyncio.Queue()
+
+    async def story(store: Store, notifier: Notifier) -> None:
+        await record(store, [whole, shop])
+        await notifier.take(as_list(whole, shop), done)
+        await done.get()
+        await rounds_of(store, notifier, (), datetime.now(UTC) + 11 * MINUTE).once()
+        assert len(duty.received) == 1, "the city speaks for it"
+        await record(store, [over(whole)])
+        await notifier.take(as_list(over(whole)), done)
+        await done.get()
+        await rounds_of(store, notifier, (), datetime.now(UTC) + 9 * MINUTE).once()
+        assert len(duty.received) == 2
+        await rounds_of(store, notifier, (), datetime.now(UTC) + 11 * MINUTE).once()
+        await until(lambda: len(duty.received) == 3)
+        await notifier.take(as_list({**over(shop), "inhibited_by": ""}), done)
+        await done.get()
+
+    running(city, {"duty": duty}, Plan(), story)
+    texts = [one.body["text"] for one in duty.received]
+    assert "仍在告警：饿了么" in texts[1]
+    assert "【仍在告警】饿了么" in texts[2]
+    assert "全市已恢复，此处仍未恢复" in texts[2]
+    assert [one.key for one in duty.received[2:]] == [f"still-{shop['transition_id']}", over(shop)["transition_id"]]

@@ -83,11 +83,11 @@ def test_a_rate_says_what_where_how_much_since_when_and_what_to_do() -> None:
 def test_a_resolved_one_says_how_long_it_lasted_and_which_towns_still_fire() -> None:
     message = compose(
         resolved(rate(rate=0.925, numerator=3329)),
-        Briefing(fired_at=AT - timedelta(hours=2, minutes=5), still_firing=(TOWN,)),
+        Briefing(fired_at=AT - timedelta(hours=2, minutes=5), still_firing=(("town", TOWN), ("platform", "eleme"))),
     )
     assert message.state == "resolved"
-    assert "2小时5分（2026-11-23 10:06）" in message.text
-    assert "仍在告警：" in message.text
+    assert "起于：2026-11-23 10:06。持续：2小时5分" in message.text
+    assert "仍在告警：枫桥镇；饿了么" in message.text
     assert "处理" not in message.text
 
 
@@ -105,7 +105,9 @@ def test_a_number_that_has_to_stay_low_is_above_its_target() -> None:
 
 
 def test_a_number_that_has_to_be_reached_is_below_its_target() -> None:
-    message = compose(count("eldercare_kitchens", numerator=12, rate=12.0, target=14.0))
+    missed = count("eldercare_kitchens", numerator=12, rate=12.0, target=14.0)
+    message = compose(missed, Briefing(deadline=date(2026, 12, 31)))
+    assert "期限：2026-12-31，已过" in message.text
     assert "12个，低于要求" in message.title
     assert "≥14" in message.text
 
