@@ -81,6 +81,8 @@ def compose(
         body[name] = moment(transition[name]).isoformat()
     body["worst"] = [dict(zip(_WORST, one, strict=True)) for one in transition["worst"]]
     body["severity"] = weight
+    if late is not None:
+        body["late"] = late.why
     body["worst_operators"] = [one._asdict() for one in briefing.operators]
     body["text"] = chinese + " ".join(_to_open(transition, links, base_url))
     rate = transition["kind"] == "rate"

@@ -305,6 +305,8 @@ def test_who_is_told_because_nobody_answered_reads_so() -> None:
     assert message.title.startswith("【升级】诸暨市")
     assert "升级原因：2026-11-23 12:13 已通知他人，无人确认" in message.text
     assert "升级原因" in message.body["text"]
+    assert message.body["late"] == "unanswered"
+    assert "late" not in compose(rate()).body
     assert compose(rate(), language="en", late=Late("unanswered", told_at)).title.startswith("[ESCALATED]")
 
 
