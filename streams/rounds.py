@@ -3,7 +3,7 @@ life, and telling Alertmanager again what still fires."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -84,7 +84,10 @@ class Rounds:
         self._catalogue = list(catalogue)
         self._resending = resending
         self._clock = clock
+        self._began = clock()
         self._resent: dict[str, datetime] = {}
+        self._held: dict[str, bool] = {}
+        """Of what fires and nobody was told of, whether it was held back: that does not change any more."""
 
     async def run(self, is_ours: Callable[[], bool]) -> None:
         """Looks for ever.
@@ -113,6 +116,7 @@ class Rounds:
     async def _call(self, at: datetime) -> None:
         """Tells of what fires and nobody sees to: what was held back until now, and to the next what is unanswered."""
         silences = await active_silences(self._store, at)
+        before, self._held = self._held, {}
         for one in await duty.unacknowledged(self._store):
             if self._notifier.held_back(one.transition, silences, at):
                 continue
@@ -125,7 +129,7 @@ class Rounds:
                 why, channels = "inhibited", self._notifier.assigned(one.transition, at)
             elif at < one.told_at + ON_ITS_WAY:
                 continue
-            elif await self._was_held_back(one):
+            elif await self._was_held_back(one, before):
                 why, channels = "held_back", self._notifier.assigned(one.transition, at)
             else:
                 channels = self._next(one, at)
@@ -133,16 +137,24 @@ class Rounds:
                 log.info("%s still fires (%s) and is told to %d channels", one.transition["alert_id"], why, told)
 
     def _next(self, one: duty.Unanswered, at: datetime) -> list[str]:
-        """Who is told next by now."""
-        due = escalations(self._rules.routes, one.transition, severity(one.transition), one.told_at, False, at)
+        """Who is told next by now. What waits on the topic since before this process began may come yet."""
+        since = one.told_at if one.tried else max(one.told_at, self._began)
+        due = escalations(self._rules.routes, one.transition, severity(one.transition), since, False, at)
         return [assignment.channel for assignment in due]
 
-    async def _was_held_back(self, one: duty.Unanswered) -> bool:
-        """Whether a maintenance or a silence held it back when it was recorded, or when it came to the notifier."""
-        for moment in (one.told_at, one.told_at + ON_ITS_WAY):
-            if self._notifier.held_back(one.transition, await active_silences(self._store, moment), moment):
-                return True
-        return False
+    async def _was_held_back(self, one: duty.Unanswered, before: Mapping[str, bool]) -> bool:
+        """Whether a maintenance or a silence held it back when it was recorded, or when it came to the notifier.
+
+        :param before: what is known of the round before."""
+        name = str(one.transition["transition_id"])
+        if name not in before:
+            moments = one.told_at, one.told_at + ON_ITS_WAY
+            silences = [await active_silences(self._store, moment) for moment in moments]
+            held = [self._notifier.held_back(one.transition, *when) for when in zip(silences, moments, strict=True)]
+            self._held[name] = any(held)
+        else:
+            self._held[name] = before[name]
+        return self._held[name]
 
     async def _resend(self, at: datetime) -> None:
         for channel in self._resending:

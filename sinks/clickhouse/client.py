@@ -181,8 +181,9 @@ class Store:
         await self._client.close()
 
     async def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> Sequence[Sequence[Any]]:
-        """The result rows of a query."""
-        result = await patiently("a query", lambda: self._client.query(sql, parameters=parameters))
+        """The result rows of a query; moments among the parameters are for placeholders of UTC."""
+        bound = {name: _in_utc(value) for name, value in (parameters or {}).items()}
+        result = await patiently("a query", lambda: self._client.query(sql, parameters=bound))
         return result.result_rows
 
     async def execute(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
@@ -215,6 +216,11 @@ class Store:
         """Writes a few rows whose column types the server tells."""
         if rows:
             await patiently(f"rows for {table}", lambda: self._client.insert(table, rows, column_names=names))
+
+
+def _in_utc(value: Any) -> Any:
+    """A moment as text: the client would write it in the server's time zone, and without what is below a second."""
+    return f"{utc(value):%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value
 
 
 def utc(moment: datetime) -> datetime:

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("door")
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     folder = tmp_path_factory.mktemp("mqtt")
     running = Mosquitto(
-        folder / "mosquitto", Certificates(folder / "tls"), ("tests", "acme", "other", "slow", "keyless")
+        folder / "mosquitto",
+        Certificates(folder / "tls"),
+        ("tests", "mqtt-west", "mqtt-other", "mqtt-slow", "mqtt-keyless"),
     )
     yield running
     running.end()
@@ -254,11 +256,11 @@ def test_an_answer_that_would_be_greater_than_the_broker_allows_leaves_out_resul
     assert {one["status"] for one in told["results"]} == {"rejected"}
 
 
-@pytest.mark.parametrize("wanted", ["yangguang/v1/seal/tests", "yangguang/v1/answers/other", "$SYS/x", "\u200b"])
+@pytest.mark.parametrize("wanted", ["yangguang/v1/seal/tests", "yangguang/v1/answers/mqtt-other", "$SYS/x", "\u200b"])
 def test_an_answer_is_never_an_event_nor_anothers(
     mosquitto: Mosquitto, device: Device, records: Records, wanted: str
 ) -> None:
-    with mosquitto.device("other") as other:
+    with mosquitto.device("mqtt-other") as other:
         device.publish(TOPIC, b"{}", ResponseTopic=wanted)
         assert device.answer().topic == "yangguang/v1/answers/tests"
         assert len(records.all(1)) == 1
@@ -288,7 +290,7 @@ def test_where_the_broker_lets_nobody_answer_is_tried_once_and_then_left_alone(
 def test_the_broker_lets_nobody_publish_under_anothers_name_or_hear_its_answers(
     mosquitto: Mosquitto, records: Records
 ) -> None:
-    with mosquitto.device("other") as other, mosquitto.device() as device:
+    with mosquitto.device("mqtt-other") as other, mosquitto.device() as device:
         assert other.publish(TOPIC, text(1)) == NOT_AUTHORIZED
         assert other.publish("yangguang/v1/answers/tests", b"{}") == NOT_AUTHORIZED
         other.listen("yangguang/v1/answers/#")
@@ -315,43 +317,43 @@ def test_another_source_is_refused_whichever_key_of_the_producer_it_would_be(
 ) -> None:
     east = {"sources": ["/platform/meituan"]}
     west = {"sources": ["/west"]}
-    give_key(broker.servers, "acme", "yg_acme1_" + "a" * 64, grant=east)
-    give_key(broker.servers, "acme", "yg_acme2_" + "a" * 64, grant=west)
+    give_key(broker.servers, "mqtt-west", "yg_acme1_" + "a" * 64, grant=east)
+    give_key(broker.servers, "mqtt-west", "yg_acme2_" + "a" * 64, grant=west)
     of_west, of_jd = (json.dumps(order(2) | {"source": source}).encode() for source in ("/west/7", "/platform/jd"))
-    with mosquitto.device("acme") as device:
+    with mosquitto.device("mqtt-west") as device:
         known(device, text(1))
         known(device, of_west)
-        device.publish(topic_of("seal", "acme"), as_list(text(1), of_west, of_jd))
+        device.publish(topic_of("seal", "mqtt-west"), as_list(text(1), of_west, of_jd))
         results = device.answer().body["results"]
         assert [one.get("reason") for one in results] == [None, None, "not_permitted"]
 
 
 def test_a_producer_without_a_valid_key_pushes_nothing(mosquitto: Mosquitto, records: Records) -> None:
-    with mosquitto.device("keyless") as device:
-        device.publish(topic_of("seal", "keyless"), text(1))
+    with mosquitto.device("mqtt-keyless") as device:
+        device.publish(topic_of("seal", "mqtt-keyless"), text(1))
         [result] = device.answer().body["results"]
         assert result["reason"] == "not_permitted"
         assert "yangguang keys create" in result["detail"]
         [kept] = records.all(1)
-        assert (kept.topic, kept.headers["producer"]) == (REJECTED, "keyless")
+        assert (kept.topic, kept.headers["producer"]) == (REJECTED, "mqtt-keyless")
 
 
 def test_who_is_over_its_rate_waits_and_loses_nothing_and_holds_nobody_up(
     mosquitto: Mosquitto, broker: Broker, records: Records
 ) -> None:
-    give_key(broker.servers, "slow", "yg_slow1_" + "a" * 64, rate="1/hour")
-    with mosquitto.device("slow") as slow, mosquitto.device() as quick:
+    give_key(broker.servers, "mqtt-slow", "yg_slow1_" + "a" * 64, rate="1/hour")
+    with mosquitto.device("mqtt-slow") as slow, mosquitto.device() as quick:
         known(slow, text(0))
         before = len(records.at_least(1))
-        topic = topic_of("seal", "slow")
+        topic = topic_of("seal", "mqtt-slow")
         slow.publish(topic, as_list(*(text(number) for number in range(1, 26))))
-        slow.publish(topic, text(26), ResponseTopic=topic_of("answers", "slow"))
+        slow.publish(topic, text(26), ResponseTopic=topic_of("answers", "mqtt-slow"))
         for number in range(100, 700):  # more than the broker delivers without an acknowledgement
             quick.send(TOPIC, text(number))
         quick.publish(TOPIC, text(700), ResponseTopic=topic_of("answers"))
         quick.answer()
         assert slow.answers.empty()
-        give_key(broker.servers, "slow", "yg_slow1_" + "a" * 64, rate="10/second")  # fewer than its message has
+        give_key(broker.servers, "mqtt-slow", "yg_slow1_" + "a" * 64, rate="10/second")  # fewer than its message has
         assert slow.answer().body["accepted"] == 1
     found = sorted(one.value for one in records.all(before + 627)[before:])
     assert found == sorted(text(number) for number in (*range(1, 27), *range(100, 701)))
