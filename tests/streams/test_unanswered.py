@@ -1,13 +1,14 @@
 """Who is told next: what fires and nobody has answered, in words, and the city for its towns."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
+from schemas.indicator import SHANGHAI
 from sinks.clickhouse.alerts import log_row, record, record_delivery
-from sinks.clickhouse.client import Store
+from sinks.clickhouse.client import Store, utc
 from sinks.clickhouse.duty import Unanswered, told_and_firing, unacknowledged
 from sinks.notify.message import compose
 from tests.streams.city import City
@@ -61,3 +62,13 @@ def test_what_is_told_again_from_the_table_names_the_worst_places_as_it_did_at_f
     for message in messages:
         assert "较差：暨阳街道65.0%（78/120）" in message.text
         assert message.body["worst"][0]["scope_id"] == TOWN[1]
+
+
+def test_a_moment_is_asked_for_as_it_is_whatever_its_zone_and_to_the_microsecond(city: City) -> None:
+    moment = AT.astimezone(SHANGHAI) + timedelta(microseconds=123_456)
+
+    async def asked(store: Store) -> datetime:
+        rows = await store.rows("SELECT {at:DateTime64(6, 'UTC')}", {"at": moment})
+        return utc(rows[0][0])
+
+    assert city.run(asked) == moment
