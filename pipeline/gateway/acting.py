@@ -92,7 +92,7 @@ class Acting:
             return acknowledgement(alert_id, alert["since"].astimezone(UTC), given.by, given.why, at, "api")
 
         action = await self._by_key(request, alert_id, "acknowledge", Signed, made)
-        return _accepted(action, since=action.matches["since"])
+        return _accepted(action, since=datetime.fromisoformat(action.matches["since"]).astimezone(SHANGHAI).isoformat())
 
     async def silence(self, request: Request, alert_id: str) -> Response:
         """POST /v1/alerts/{id}/silence. Raises ProblemError (400, 401, 403, 404, 408, 413, 415, 429, 503)."""

@@ -118,6 +118,7 @@ def test_a_firing_alert_is_acknowledged_with_an_api_key(http: httpx.Client, clic
         "acknowledge", "api-1", "值班员", "已联系平台", "api",
     )  # fmt: skip
     assert datetime.fromisoformat(action.matches["since"]) == SINCE
+    assert answer.json()["since"] == "2026-11-23T12:00:00+08:00"
 
 
 def test_an_alert_is_silenced_with_an_api_key_until_a_moment(
