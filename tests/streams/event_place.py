@@ -15,6 +15,7 @@ from sinks.clickhouse.client import Store
 from sinks.clickhouse.identity import settle_all_identities
 from sinks.clickhouse.progress import write_watermarks
 from streams.event_alerts import EventAlerter
+from streams.slots import open_slots
 from tests.streams.city import City
 
 T0: Final = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -37,6 +38,18 @@ class Place(City):
 
     def insert(self, table: str, **row: Any) -> None:
         insert(self.writer, table, row)
+
+    def add_school_camera(self) -> None:
+        """Camera `cam` of `school`, which is dark from minute 5 to 20 and from minute 30 on."""
+        self.insert(
+            "camera_bindings", indicator="camera_online", camera_id="cam", operator_id="school", town_code=TOWN,
+            first_time=T0 - timedelta(days=1), open=list(open_slots([("06:00", "18:00")])), settled=True, version=T0,
+        )  # fmt: skip
+        for hour, healthy in ((-1, 4095), (0, 0b000000110001)):
+            self.insert(
+                "camera_hours", indicator="camera_online", hour=T0 + timedelta(hours=hour), camera_id="cam",
+                healthy=healthy, version=T0,
+            )  # fmt: skip
 
     def judge(self, *clocks: datetime, event_clock: bool = True, lateness: timedelta = MINUTE) -> None:
         """Moves all watermarks to each of these minutes, and judges: one alerter, restarted at every other minute."""

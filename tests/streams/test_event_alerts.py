@@ -7,7 +7,6 @@ from typing import Final
 import pytest
 
 from schemas.event_alerts import SCHOOL_CAMERA_DARK, EventRules, event_rules
-from streams.slots import open_slots
 from tests.streams.event_place import MINUTE, T0, TOWN, Place, always_set, event
 
 
@@ -48,15 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             "raw_findings", **event(name, minutes), **finding, finding_id="rat", finding="RODENT", review=review
         )
     place.insert("raw_findings", **event("f4", 6), **finding, finding_id="mask", finding="NO_MASK", review="confirmed")
-    place.insert(
-        "camera_bindings", indicator="camera_online", camera_id="cam", operator_id="school", town_code=TOWN,
-        first_time=T0 - timedelta(days=1), open=list(open_slots([("06:00", "18:00")])), settled=True, version=T0,
-    )  # fmt: skip
-    for hour, healthy in ((-1, 4095), (0, 0b000000110001)):
-        place.insert(
-            "camera_hours", indicator="camera_online", hour=T0 + timedelta(hours=hour), camera_id="cam",
-            healthy=healthy, version=T0,
-        )  # fmt: skip
+    place.add_school_camera()
     place.insert("raw_cameras", **event("h1", -60), camera_id="cam", operator_id="school", online=True,
                  advancing=True, picture="ok")  # fmt: skip
     yield place

@@ -15,7 +15,6 @@ from pipeline.backtest.replay import recorded
 from pipeline.commands.backtest import backtest
 from schemas.event_alerts import EVENT_CODES, EventRules, event_rules
 from sinks.clickhouse.client import Store
-from streams.slots import open_slots
 from tests.pipeline.embedded_clickhouse import WRITER_PASSWORD
 from tests.streams.event_place import MINUTE, T0, TOWN, Place, always_set, event
 
@@ -62,15 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                  banquet_id="soon")  # fmt: skip
     for name, minutes, review in (("f1", 2, "raw"), ("f2", 5, "confirmed"), ("f3", 15.2, "closed")):
         place.insert("raw_findings", **landed(name, minutes), **RAT, finding_id="rat", review=review)
-    place.insert(
-        "camera_bindings", indicator="camera_online", camera_id="cam", operator_id="school", town_code=TOWN,
-        first_time=T0 - timedelta(days=1), open=list(open_slots([("06:00", "18:00")])), settled=True, version=T0,
-    )  # fmt: skip
-    for hour, healthy in ((-1, 4095), (0, 0b000000110001)):
-        place.insert(
-            "camera_hours", indicator="camera_online", hour=T0 + timedelta(hours=hour), camera_id="cam",
-            healthy=healthy, version=T0,
-        )  # fmt: skip
+    place.add_school_camera()
     place.insert("raw_cameras", **landed("h1", -60), camera_id="cam", operator_id="school", online=True,
                  advancing=True, picture="ok")  # fmt: skip
     place.begin_again()
