@@ -251,6 +251,7 @@ class Recomputer:
         """Computes bindings anew; where one has changed, the buckets of its towns follow, from where it matters on."""
         condensed = self._mark(Heartbeat) // HOUR * HOUR
         for portion in portions(cameras):
+            begun = now()
             heads = await slots.heads(self._store, portion, condensed)
             if self._heads is not None:
                 for camera in portion:
@@ -266,9 +267,16 @@ class Recomputer:
                     known = stored.get((one.code, camera))
                     if known is None or not known.settled or known.binding != wanted:
                         changed[one.code, camera] = wanted
-            await slots.write_bindings(self._store, changed, settled=False)
+            if not changed:
+                continue
+            await slots.write_bindings(self._store, changed, begun, settled=False)
             await self._follow(changed, {key: known.binding for key, known in stored.items()})
-            await slots.write_bindings(self._store, changed, settled=True)
+            # a rebuild or another owner may have bound them otherwise meanwhile, and knows nothing of the towns of ours
+            stored = await slots.read_bindings(self._store, portion)
+            overtaken = {key for key, one in changed.items() if stored[key].binding != one}
+            await self._follow({key: changed[key] for key in overtaken}, {})
+            mine = {key: one for key, one in changed.items() if key not in overtaken}
+            await slots.write_bindings(self._store, mine, begun, settled=True)
 
     async def _follow(
         self, changed: Mapping[tuple[str, str], Binding], before: Mapping[tuple[str, str], Binding]

@@ -6,7 +6,7 @@ depends on other records; that stands in `camera_bindings`, and the buckets foll
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from schemas.camera import Heartbeat
@@ -14,7 +14,7 @@ from schemas.fields import microseconds
 from schemas.indicator import Indicator
 from schemas.registry import Operator
 from sinks.clickhouse.buckets import codes_of, datetimes, sum_hours, version
-from sinks.clickhouse.client import Store, now
+from sinks.clickhouse.client import Store
 from sinks.clickhouse.identity import Touched, in_minutes, landed_since
 from sinks.clickhouse.rates import SLOT_SECONDS
 from sinks.clickhouse.raw import DATABASE, raw_table, superseded_filter
@@ -24,6 +24,8 @@ from sinks.clickhouse.units import KEY
 HOUR: Final = 3600
 _SLOTS: Final = HOUR // SLOT_SECONDS
 _ALL_SLOTS: Final = 2**_SLOTS - 1
+_BEGUN_BEFORE: Final = timedelta(minutes=5)
+"""Bindings are known by when their computation began, and are written no longer after that."""
 _HOURS_AT_ONCE: Final = 96
 """Times 10 000 cameras this is a million rows to join."""
 
@@ -216,11 +218,15 @@ async def read_bindings(store: Store, cameras: Collection[str]) -> dict[tuple[st
     }
 
 
-async def write_bindings(store: Store, bindings: Mapping[tuple[str, str], Binding], *, settled: bool) -> None:
-    """Writes bindings, by (indicator, camera)."""
+async def write_bindings(
+    store: Store, bindings: Mapping[tuple[str, str], Binding], begun: datetime, *, settled: bool
+) -> None:
+    """Writes bindings, by (indicator, camera); one whose computation began later stays.
+
+    :param begun: when the computation began, before anything was read for it."""
     if not bindings:
         return
-    at = microseconds(now())
+    at = microseconds(begun) + settled  # what is settled follows what was not
     keys = sorted(bindings)
     rows = [bindings[key] for key in keys]
     moment = "DateTime64(6, 'UTC')"
@@ -251,7 +257,8 @@ async def write_bindings(store: Store, bindings: Mapping[tuple[str, str], Bindin
 
 
 async def towns_bound_since(store: Store, since: datetime) -> frozenset[str]:
-    """Towns of the bindings that were written since a moment."""
+    """Towns of the bindings that were written since a moment, and of some that were written shortly before."""
+    since -= _BEGUN_BEFORE
     rows = await store.rows(
         f"SELECT DISTINCT town_code FROM {_BINDINGS} "
         f"WHERE version >= fromUnixTimestamp64Micro({microseconds(since)}, 'UTC') AND town_code != ''"
