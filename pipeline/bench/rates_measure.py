@@ -1,7 +1,7 @@
 """What rates cost: asking for all of them, mending one minute, computing a day anew, and keeping up with a stream."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -9,16 +9,17 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from pipeline.bench.filled_city import MERCHANTS, fillings
+from pipeline.bench.filled_city import MERCHANTS, Filling, fillings
 from pipeline.bench.metered import Cost, Meter, MeteredStore
 from pipeline.bench.services import OwnClickHouse, own_clickhouse
 from schemas.camera import Heartbeat
 from schemas.catalogue import STREAMS
 from schemas.fields import microseconds
+from schemas.indicator import Indicator
 from schemas.indicators import INDICATORS
 from schemas.seal import Order
 from sinks.clickhouse.catalogue import sync_catalogue
-from sinks.clickhouse.client import connect, now
+from sinks.clickhouse.client import Store, connect, now
 from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from sinks.clickhouse.raw import DATABASE
@@ -74,15 +75,9 @@ def measure(home: Path, orders: int, cameras: int, rate: int, seconds: int, say:
     with own_clickhouse(home) as own:
         client = connect(own.address, None)
         try:
-            migrator = Migrator(client)
-            migrator.prepare()
-            migrator.apply(migrator.plan())
-            sync_catalogue(client, INDICATORS)
+            prepare(client, INDICATORS)
             begun = now()
-            statements = list(fillings(orders, END, cameras))
-            for number, filling in enumerate(statements, 1):
-                client.command(filling.statement)
-                say(f"filling raw tables, {orders:,} orders", number, len(statements))
+            fill(client, fillings(orders, END, cameras), f"filling raw tables, {orders:,} orders", say)
             filled = (now() - begun).total_seconds()
             return asyncio.run(_measure(own, client, orders, cameras, filled, rate, seconds, say))
         finally:
@@ -102,7 +97,7 @@ async def _measure(
         async for step in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run():
             say(f"rebuild of everything: {step.what}", step.done, step.of)
         rebuilt = meter.stop()
-        await _merged(store, say)
+        await merged(store, say)
         say("asking for all rates", 0, 1)
         asked = await _asked(store, meter, f"SELECT * FROM {DATABASE}.rates_now", REPEATS)
         raw = await _asked(store, meter, FROM_RAW, 5)
@@ -117,14 +112,32 @@ async def _measure(
         async for _ in Rebuilder(store, INDICATORS, ACTIVE_DAYS).run(day_end - 86_400, day_end, identities=False):
             pass
         day = meter.stop()
-        await _merged(store, say)
+        await merged(store, say)
         steady = await _steady(aggregator, meter, _Landing(client, 30_000_000, cameras), rate, seconds, say)
         return Measured(orders, filled, rebuilt, asked, raw, late_event, late_heartbeat, day, steady, rate)
     finally:
         await store.close()
 
 
-async def _merged(store: MeteredStore, say: Say) -> None:
+def prepare(client: Client, catalogue: Sequence[Indicator]) -> None:
+    """Does what `yangguang migrate` does. Raises ClickHouseError."""
+    migrator = Migrator(client, catalogue=catalogue)
+    migrator.prepare()
+    migrator.apply(migrator.plan())
+    sync_catalogue(client, catalogue)
+
+
+def fill(client: Client, fillings: Iterable[Filling], what: str, say: Say) -> None:
+    """Writes raw rows. Raises ClickHouseError.
+
+    :param what: is said while it goes on."""
+    statements = list(fillings)
+    for number, filling in enumerate(statements, 1):
+        client.command(filling.statement)
+        say(what, number, len(statements))
+
+
+async def merged(store: Store, say: Say) -> None:
     """Waits until ClickHouse has merged what filling left behind, which is none of the measured work's doing."""
     while running := len(await store.rows("SELECT * FROM system.merges")):
         say("waiting for merges", 0, running)

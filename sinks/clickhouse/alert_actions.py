@@ -1,7 +1,7 @@
 """What people did about alerts, as it is written down and read again."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from schemas.action import Action, Silence
@@ -54,7 +54,7 @@ async def active_silences(store: Store, at: datetime) -> list[Silence]:
     rows = await store.rows(
         f"SELECT action_id, named, ends, who, why, made FROM ({_holding(f'at <= {_AT}')})\n"
         f"WHERE made <= {_AT} AND ends > {_AT} ORDER BY ends, action_id",
-        {"at": at.astimezone(UTC)},
+        {"at": at},
     )
     return [Silence(one, dict(named), utc(ends), who, why, utc(made)) for one, named, ends, who, why, made in rows]
 
@@ -66,6 +66,6 @@ async def acknowledged_by(store: Store, alert_id: str, since: datetime) -> str |
     """Who acknowledged the firing of the alert that began at `since`; None where nobody did."""
     rows = await store.rows(
         f"SELECT {of_firing('made', _SINCE)} FROM ({ACKNOWLEDGEMENTS})\nWHERE alert_id = {{id:String}}",
-        {"id": alert_id, "since": since.astimezone(UTC)},
+        {"id": alert_id, "since": since},
     )
     return str(rows[0][0]) or None if rows else None

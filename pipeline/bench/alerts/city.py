@@ -1,18 +1,16 @@
 """The city in which alerts are measured: 23 towns and 5 platforms with 5 000 operators and 10 000 cameras, the raw rows
 of a month, and all that is computed of them."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from pipeline.bench import rates_measure
 from pipeline.bench.filled_city import Filling
 from pipeline.bench.rates_measure import ACTIVE_DAYS, LATENESS, Say
 from schemas.catalogue import STREAMS
 from schemas.indicator import Indicator
 from sinks.clickhouse.address import Address
-from sinks.clickhouse.catalogue import sync_catalogue
 from sinks.clickhouse.client import Store, connect
-from sinks.clickhouse.migrate import Migrator
 from sinks.clickhouse.progress import write_watermarks
 from streams.rebuild import Rebuilder, adopt
 
@@ -21,14 +19,8 @@ def fill(address: Address, catalogue: Sequence[Indicator], fillings: Iterable[Fi
     """Does what `yangguang migrate` does, and writes the raw rows. Raises ClickHouseError."""
     client = connect(address, None)
     try:
-        migrator = Migrator(client, catalogue=catalogue)
-        migrator.prepare()
-        migrator.apply(migrator.plan())
-        sync_catalogue(client, catalogue)
-        statements = list(fillings)
-        for number, filling in enumerate(statements, 1):
-            client.command(filling.statement)
-            say("filling raw tables", number, len(statements))
+        rates_measure.prepare(client, catalogue)
+        rates_measure.fill(client, fillings, "filling raw tables", say)
     finally:
         client.close()
 
@@ -39,9 +31,7 @@ async def compute(store: Store, catalogue: Sequence[Indicator], mark: datetime, 
     await adopt(store, catalogue, ACTIVE_DAYS)
     async for step in Rebuilder(store, catalogue, ACTIVE_DAYS).run():
         say(f"rebuild of everything: {step.what}", step.done, step.of)
-    while running := len(await store.rows("SELECT * FROM system.merges")):
-        say("waiting for merges", 0, running)
-        await asyncio.sleep(0.5)
+    await rates_measure.merged(store, say)
 
 
 async def move(store: Store, mark: datetime) -> None:
