@@ -20,11 +20,9 @@ _TOLD: Final = f"""(SELECT replaceRegexpOne(raw_alert_deliveries.transition_id, 
         groupUniqArrayIf(channel, outcome IN ('delivered', 'handed_over')) AS channels
     FROM {DATABASE}.raw_alert_deliveries GROUP BY transition_id)"""
 """By transition, when it was first tried to tell somebody, and which channels have taken it."""
-
-
 _ENDED: Final = f"""(SELECT alert_id, max(recorded_at) AS ended_at FROM {DATABASE}.alert_log
-    WHERE transition_id != '' AND scope = 'city' AND to_state != 'firing' GROUP BY alert_id)"""
-"""When the city's alerts left firing or came near it."""
+    WHERE transition_id != '' AND scope = 'city' AND to_state = 'resolved' GROUP BY alert_id)"""
+"""When the city's alerts were over last; that one is pending again changes nothing."""
 
 
 class Unanswered(NamedTuple):
